@@ -72,7 +72,7 @@ export interface Backend {
   /** The settings measured to be fastest. */
   sessionOptions(program: LoadRequest): Ort.InferenceSession.SessionOptions;
   /** Brings a tensor to where sessions compute, so that it does not have to go there at every run. */
-  place?(tensor: Ort.Tensor): Ort.Tensor;
+  place?(tensor: Ort.Tensor): Promise<Ort.Tensor>;
   process(): Pick<Memory, "pid" | "resident">;
 }
 
@@ -119,7 +119,7 @@ export function createEngine(open: () => Promise<Backend>): Engine {
       }
       case "put": {
         const tensor = toTensor(backend, request.array);
-        tensors.set(request.handle, backend.place?.(tensor) ?? tensor);
+        tensors.set(request.handle, (await backend.place?.(tensor)) ?? tensor);
         return undefined;
       }
       case "get":
