@@ -5,8 +5,8 @@ import {
   planOf,
   predict,
   split,
-  train,
   type TrainOptions,
+  train,
 } from "../../src/browser.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { adam } from "../../src/parts/optimizers/adam.ts";
@@ -31,7 +31,11 @@ function noting(host: Host, losses: number[]): Host {
 }
 
 /** Learns the digits from their table, given as CSV; the same on Node and in a page. */
-export async function learnDigits(text: string, host: Host, options: TrainOptions = {}): Promise<Learned> {
+export async function learnDigits(
+  text: string,
+  host: Host,
+  { epochs = 4, ...options }: TrainOptions & { readonly epochs?: number } = {},
+): Promise<Learned> {
   const source = csvSource(text, { target: "digit", task: "classification", name: "digits" });
   const rows = split(source, 0, { train: 800, validation: 100 });
   const learned = source.fit(rows.train);
@@ -44,7 +48,7 @@ export async function learnDigits(text: string, host: Host, options: TrainOption
       optimizer: adam(),
       schedule: constant(),
       loss: crossEntropy(),
-      epochs: 4,
+      epochs,
       batchSize: 32,
     },
     data,

@@ -5,22 +5,22 @@ import { lower, lowerLoop } from "../../src/onnx/index.ts";
 import type { Handle, HostOptions } from "../../src/runtime/browser.ts";
 import { learnDigits } from "./digits.ts";
 
-const { add, gather, input, matmul, mul, relu, sum, tanh } = tensor;
+const { add, gather, grad, input, matmul, mul, relu, square, sub, sum, tanh } = tensor;
 
 const x = input("x", [2]);
 const counting = lower({ inputs: { x }, outputs: { x: add(x, 1), total: sum(x) } });
 
 /** Steps of a product of two 512 x 512 matrices, so that a run takes as long as one likes. */
-const square = input("square", [512, 512]);
+const matrix = input("matrix", [512, 512]);
 const step = input("step", []);
 const slow = lowerLoop({
-  state: { square: { from: square, to: tanh(add(matmul(square, square), step)) } },
+  state: { matrix: { from: matrix, to: tanh(add(matmul(matrix, matrix), step)) } },
   scanned: { step },
   shared: {},
   collected: {},
 });
 const slowFeeds = (steps: number) => ({
-  square: ndarray("float32", [512, 512], new Float32Array(512 * 512)),
+  matrix: ndarray("float32", [512, 512], new Float32Array(512 * 512)),
   step: ndarray("float32", [steps], new Float32Array(steps)),
 });
 
@@ -49,9 +49,9 @@ const digits = async () => (await fetch("digits.csv")).text();
 
 const jobs = {
   /** Trains on the digits; the page's timer ticks meanwhile. */
-  async learn(options: HostOptions) {
+  async learn(options: HostOptions, epochs?: number) {
     const host = openHost(options);
-    const { result, ticks } = await ticking(learnDigits(await digits(), host));
+    const { result, ticks } = await ticking(learnDigits(await digits(), host, { epochs }));
     const { setup } = host;
     const { tensors } = await host.memory();
     await host.close();
@@ -85,6 +85,39 @@ const jobs = {
     const released = await failure(host.get(state));
     await host.close();
     return { totals, values, again, before, held, after, released };
+  },
+
+  /** Gradient descent on a line through points, its weights fed back by a handle: the losses. */
+  async descend(options: HostOptions) {
+    const [points, targets, weights] = [
+      input("points", [4, 2]),
+      input("targets", [4, 1]),
+      input("weights", [2, 1]),
+    ];
+    const lossAt = (w: tensor.Tensor) => sum(square(sub(matmul(points, w), targets)));
+    const loss = lossAt(weights);
+    const next = sub(weights, mul(0.05, grad(lossAt)(weights)));
+    const program = lower({ inputs: { points, targets, weights }, outputs: { weights: next, loss } });
+    const host = openHost(options);
+    const loaded = await host.load(program);
+    const feeds = {
+      points: await host.put(ndarray("float32", [4, 2], Float32Array.of(1, 2, -1, 0.5, 0, 1, 2, -1))),
+      targets: ndarray("float32", [4, 1], Float32Array.of(1, 0, 2, -1)),
+    };
+    let state = await host.put(ndarray("float32", [2, 1], Float32Array.of(0.3, -0.2)));
+    const losses: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const { outputs } = await host.run(loaded, { ...feeds, weights: state }, { keep: ["weights"] });
+      losses.push(...numbers(outputs.loss));
+      await host.release(state);
+      state = outputs.weights as Handle;
+    }
+    const held = await host.memory();
+    const weighed = numbers(await host.get(state));
+    await host.release(state, feeds.points);
+    const left = await host.memory();
+    await host.close();
+    return { losses, weights: weighed, held, left };
   },
 
   /** The caller's arrays and the host's are never the same memory. */
@@ -164,7 +197,11 @@ const jobs = {
     const { outputs } = await model.run({ x: fromNested([1, 2]) });
     await model.close();
     const broken = await failure(openModel(Uint8Array.of(1, 2, 3), { name: "broken.onnx" }));
-    return { names: [model.inputs, model.outputs], values: numbers(Object.values(outputs)[1] as NdArray), broken };
+    return {
+      names: [model.inputs, model.outputs],
+      values: numbers(Object.values(outputs)[1] as NdArray),
+      broken,
+    };
   },
 
   async ready(options: HostOptions) {

@@ -76,7 +76,9 @@ export async function serve(files: Readonly<Record<string, Uint8Array | string>>
       const name = url === "/" ? "index.html" : url.slice(1);
       const content =
         files[name] ??
-        (/^ort-[\w.-]+$/.test(name) ? await readFile(join(ortFiles, name)).catch(() => undefined) : undefined);
+        (/^ort-[\w.-]+$/.test(name)
+          ? await readFile(join(ortFiles, name)).catch(() => undefined)
+          : undefined);
       const type = types[name.split(".").pop() ?? ""] ?? "text/plain";
       response.writeHead(content === undefined ? 404 : 200, { "Content-Type": type, ...headers });
       response.end(content);
