@@ -45,11 +45,13 @@ export const chromiumFlags = [
 
 function ensure(): void {
   const found = findChromium();
-  if (found !== undefined) return console.log(`Chromium: ${found}`);
-  const root = process.getuid?.() === 0;
-  if (!(root && existsSync("/usr/bin/apt-get"))) {
+  if (found !== undefined) {
+    console.log(`Chromium: ${found}`);
+    return;
+  }
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
     console.log(
-      "No Chromium found. The tests in a browser are skipped without one; install the package `chromium` (Debian, " +
+      "No Chromium found. The tests in a browser are skipped without one; install the package chromium (Debian, " +
         "Ubuntu, Fedora, Homebrew) or Chrome, or set OCKHAM_CHROMIUM to the path of one.",
     );
     return;

@@ -40,8 +40,9 @@ describe("README", () => {
     expect(stdout).toMatch(/\[ 3, 3 \]/);
   });
 
+  // the third block is for browsers: test/browser runs it
   it("brings a method of one's own", async () => {
-    const mine = file("mine.ts", blocks[2]);
+    const mine = file("mine.ts", blocks[3]);
     const command = [
       "dist/src/cli/main.js",
       "compare",

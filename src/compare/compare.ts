@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { OckhamError } from "../error.ts";
 import type { Estimator } from "../kinds/index.ts";
 import { registry } from "../registry.ts";
-import { openPool, type Pool } from "../runtime/index.ts";
+import { type Device, openHost, openPool, type Pool } from "../runtime/index.ts";
 import { type Epoch, type Plan, planOf, type Trained } from "../training/index.ts";
 import { type Shelf, shelf } from "./candidates.ts";
 import { metricsFor } from "./catalogue.ts";
@@ -37,6 +37,8 @@ export interface CompareOptions {
   readonly resume?: boolean;
   /** Trials at a time; the machine's cores unless told. */
   readonly workers?: number;
+  /** What trains; the processor unless told. */
+  readonly device?: Device;
   readonly signal?: AbortSignal;
   readonly debug?: boolean;
   readonly on?: Listener;
@@ -75,11 +77,12 @@ const interrupted = (folder: string) =>
  * `interrupted` when the signal fires.
  */
 export async function compare(request: CompareRequest, options: CompareOptions): Promise<Comparison> {
-  const { on = {}, signal } = options;
+  const { on = {}, signal, device = "cpu" } = options;
   const begun = performance.now();
   on.phase?.("preparing");
   const members = shelf(request.own, request.models);
   const setting = await settingOf(request, members);
+  if (device !== "cpu") await checkDevice(device);
   const workers = Math.max(1, options.workers ?? availableParallelism());
   // the first seed is prepared and traced before anything is written, so that refusals leave nothing behind
   const firstSeed = prepare(request.data, setting.seeds[0], request.split ?? {}, setting.data.labelNoise);
@@ -94,7 +97,7 @@ export async function compare(request: CompareRequest, options: CompareOptions):
   };
   await plansOfAll(tracing);
   const store = await openStore(options.out, setting, options.resume ?? false);
-  const pool = openPool(workers);
+  const pool = openPool(workers, { device });
   const stop = () => void pool.close();
   signal?.addEventListener("abort", stop);
   const run: Run = { ...tracing, store, pool, times: [] };
@@ -115,6 +118,16 @@ export async function compare(request: CompareRequest, options: CompareOptions):
   } finally {
     signal?.removeEventListener("abort", stop);
     await pool.close();
+  }
+}
+
+/** Throws `runtime`, with what it needs, where the device cannot be used. */
+async function checkDevice(device: Device): Promise<void> {
+  const host = openHost({ device });
+  try {
+    await host.ready();
+  } finally {
+    await host.close();
   }
 }
 
@@ -306,7 +319,7 @@ function ordered(trials: readonly Trial[], setting: Setting): Trial[] {
 }
 
 function conclude(run: Run, workers: number, seconds: number): Comparison {
-  const { setting, store, times } = run;
+  const { setting, store, times, options } = run;
   const metrics = metricsFor(setting.data.task);
   const trials = ordered(store.trials, setting);
   const references = [...store.references].sort(
@@ -314,7 +327,7 @@ function conclude(run: Run, workers: number, seconds: number): Comparison {
   );
   return {
     setting,
-    environment: environmentOf(workers, new Date()),
+    environment: environmentOf(workers, new Date(), options.device),
     metrics,
     trials,
     references,

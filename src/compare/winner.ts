@@ -26,7 +26,7 @@ export async function exportWinner(
   request: CompareRequest,
   { setting, trials, outcome }: Comparison,
   path: string,
-  { signal }: Pick<CompareOptions, "signal"> = {},
+  { signal, device }: Pick<CompareOptions, "signal" | "device"> = {},
 ): Promise<ExportedWinner> {
   const candidate = setting.candidates.find(({ name }) => name === outcome.winner);
   const best = bestOf(
@@ -49,7 +49,7 @@ export async function exportWinner(
     await trainingOf(candidate, methods, 1, best.epochs, used, prepared, members),
     prepared.train,
   );
-  const host = openHost();
+  const host = openHost({ device });
   try {
     const trained = await trainTrial(candidate, plan, prepared, best.seed, host, { signal });
     if (hasFailed(trained))

@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,14 +11,18 @@ import type { Jobs } from "./page.ts";
 import { bundle, type Site, serve } from "./serve.ts";
 
 const executablePath = findChromium();
-const digits = gunzipSync(readFileSync(new URL("../../data/digits.csv.gz", import.meta.url))).toString();
+const table = (name: string) =>
+  gunzipSync(readFileSync(new URL(`../../data/${name}.csv.gz`, import.meta.url))).toString();
+const digits = table("digits");
 
 if (executablePath === undefined) console.warn(`The tests in a browser are skipped: ${howToGetChromium}.`);
 
 /** Close enough for two builds of the same kernels. */
-function expectSame(ours: Learned, theirs: Learned, tolerance = 1e-4): void {
+function expectSame(ours: Learned, theirs: Learned): void {
+  expect(ours.losses.length).toBe(theirs.losses.length);
   const off = ours.losses.map((loss, i) => Math.abs(loss - theirs.losses[i]) / theirs.losses[i]);
-  expect(Math.max(...off)).toBeLessThan(tolerance);
+  expect(Math.max(...off)).toBeLessThan(1e-4);
+  expect(ours.accuracy).toBeCloseTo(theirs.accuracy, 2);
 }
 
 describe.skipIf(executablePath === undefined)("in a browser", () => {
@@ -50,9 +56,7 @@ describe.skipIf(executablePath === undefined)("in a browser", () => {
 
   beforeAll(async () => {
     files = await bundle("test/browser/page.ts");
-    const html =
-      '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="page.js"></script>';
-    site = await serve({ ...files, "index.html": html, "digits.csv": digits });
+    site = await serve({ ...files, "digits.csv": digits });
     browser = await launch("--disable-gpu");
     isolated = await open(browser, site.isolated);
     const host = openInline();
@@ -98,7 +102,7 @@ describe.skipIf(executablePath === undefined)("in a browser", () => {
   });
 
   test("feeds state back by handles, and frees what is released", async () => {
-    const { totals, values, again, before, held, after, released } = await job(isolated, "state", {});
+    const { totals, values, again, before, held, after, released } = await job(isolated, "state");
     expect(totals).toEqual([10, 12, 14, 16, 18]);
     expect([values, again]).toEqual([[5, 15], [20]]);
     expect([held.tensors, held.bytes]).toEqual([before.tensors + 1, before.bytes + 8]);
@@ -111,7 +115,7 @@ describe.skipIf(executablePath === undefined)("in a browser", () => {
   });
 
   test("does calls in order, and loads equal graphs once", async () => {
-    expect(await job(isolated, "order")).toEqual({ same: true, programs: 1, totals: [2, 4, 6] });
+    expect(await job(isolated, "order")).toEqual({ same: true, loaded: 1, totals: [6, 12, 18] });
   });
 
   test("stops in the middle of a run", async () => {
@@ -122,7 +126,7 @@ describe.skipIf(executablePath === undefined)("in a browser", () => {
   });
 
   test("names the operation and the line behind an error", async () => {
-    const { failed, unfit } = await job(isolated, "failing", {});
+    const { failed, unfit } = await job(isolated, "failing");
     expect(failed).toMatchObject({ own: true, code: "runtime" });
     expect(failed?.message).toMatch(/indices element out of data bounds/);
     expect(failed?.culprit).toMatch(/^gather at http:/);
@@ -163,10 +167,32 @@ describe.skipIf(executablePath === undefined)("in a browser", () => {
     const worker = await job(page, "ready", { workerUrl: "nowhere.js" });
     expect(worker.failed).toMatchObject({ own: true, code: "runtime", culprit: "worker" });
     expect(worker.failed?.message).toMatch(/could not be loaded/);
-    const wasm = await job(isolated, "state", { wasmPaths: "nowhere" }).catch(
-      (error: Error) => error.message,
-    );
-    expect(wasm).toMatch(/nowhere\/ort-wasm-simd-threaded/);
+    const wasm = await job(page, "ready", { wasmPaths: "nowhere" });
+    expect(wasm.failed).toMatchObject({ own: true, code: "runtime" });
+    expect(wasm.failed?.message).toMatch(/nowhere\/ort-wasm-simd-threaded/);
+  });
+
+  test("runs the README's code", async () => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code);
+    // inside the package, so that "ockham" means this build
+    const cache = fileURLToPath(new URL("../../.cache/", import.meta.url));
+    mkdirSync(cache, { recursive: true });
+    const folder = mkdtempSync(join(cache, "browser-"));
+    writeFileSync(join(folder, "readme.ts"), blocks.find((code) => code.includes("csvSource")) as string);
+    const built = await bundle(join(folder, "readme.ts"));
+    rmSync(folder, { recursive: true });
+    const own = await serve({ ...built, "penguins.csv": table("penguins") });
+    const heard: string[] = [];
+    const page = await browser.newPage();
+    page.on("console", (message) => heard.push(message.text()));
+    page.on("pageerror", (error) => heard.push(String(error)));
+    await page.goto(own.isolated);
+    await expect.poll(() => heard, { timeout: 20_000 }).toHaveLength(21);
+    expect(heard[19]).toMatch(/epoch: 20, trainLoss: 0\.\d+/);
+    expect(heard[20]).toMatch(/threads: 2/);
+    await page.close();
+    await own.close();
   });
 
   test("refuses checkpoints, which need files", async () => {

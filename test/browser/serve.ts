@@ -18,7 +18,7 @@ const built: Plugin = {
   },
 };
 
-/** What a user of esbuild writes: the page, and a worker beside it. */
+/** What a user of esbuild writes: the page, and the workers beside it. */
 export async function bundle(entry: string): Promise<Readonly<Record<string, Uint8Array>>> {
   const { outputFiles } = await build({
     entryPoints: {
@@ -69,13 +69,15 @@ const types: Readonly<Record<string, string>> = {
   html: "text/html",
 };
 
-/** Serves files, and ONNX Runtime's beside them, from two ports: one with the headers that isolate a page. */
+const html = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="page.js"></script>';
+
+/** Serves a page with its files, and ONNX Runtime's beside them, from two ports: one with the headers that isolate a page. */
 export async function serve(files: Readonly<Record<string, Uint8Array | string>>): Promise<Site> {
   const start = async (headers: Readonly<Record<string, string>>): Promise<[Server, string]> => {
     const server = createServer(async ({ url = "/" }, response) => {
       const name = url === "/" ? "index.html" : url.slice(1);
       const content =
-        files[name] ??
+        (url === "/" ? html : files[name]) ??
         (/^ort-[\w.-]+$/.test(name)
           ? await readFile(join(ortFiles, name)).catch(() => undefined)
           : undefined);
