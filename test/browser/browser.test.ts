@@ -5,10 +5,10 @@ import { gunzipSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chromiumFlags, findChromium, howToGetChromium } from "../../scripts/chromium.ts";
+import { bundle, type Site, serve } from "../../scripts/site.ts";
 import { openInline } from "../../src/runtime/index.ts";
 import { type Learned, learnDigits } from "./digits.ts";
 import type { Jobs } from "./page.ts";
-import { bundle, type Site, serve } from "./serve.ts";
 
 const executablePath = findChromium();
 const table = (name: string) =>

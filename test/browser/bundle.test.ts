@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { bundled } from "./serve.ts";
+import { bundled } from "../../scripts/site.ts";
 
 const { exports, name } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 

@@ -1,3 +1,4 @@
+// Bundles pages as a user of esbuild does, and serves them: for the tests and benchmarks in a browser.
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -5,8 +6,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile, type Plugin } from "esbuild";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const ortFiles = join(root, "node_modules", "onnxruntime-web", "dist");
+const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Imports of our sources are resolved to the built package, which is what is tested; types come from the sources. */
 const built: Plugin = {
@@ -18,8 +18,8 @@ const built: Plugin = {
   },
 };
 
-/** What a user of esbuild writes: the page, and the workers beside it. */
-export async function bundle(entry: string): Promise<Readonly<Record<string, Uint8Array>>> {
+/** What a user of esbuild writes: the page, and the workers beside it. `modules`: a further folder of packages. */
+export async function bundle(entry: string, modules?: string): Promise<Readonly<Record<string, Uint8Array>>> {
   const { outputFiles } = await build({
     entryPoints: {
       page: entry,
@@ -34,6 +34,7 @@ export async function bundle(entry: string): Promise<Readonly<Record<string, Uin
     write: false,
     logLevel: "warning",
     plugins: [built],
+    ...(modules !== undefined && { nodePaths: [modules] }),
   });
   return Object.fromEntries(outputFiles.map(({ path, contents }) => [basename(path), contents]));
 }
@@ -71,16 +72,29 @@ const types: Readonly<Record<string, string>> = {
 
 const html = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="page.js"></script>';
 
-/** Serves a page with its files, and ONNX Runtime's beside them, from two ports: one with the headers that isolate a page. */
-export async function serve(files: Readonly<Record<string, Uint8Array | string>>): Promise<Site> {
+/** Where ONNX Runtime's own files lie. */
+export const runtimeFiles = join(root, "node_modules", "onnxruntime-web", "dist");
+
+/**
+ * Serves a page (page.js) with its files, and those in `folders`, from two ports: one with the headers that isolate
+ * a page.
+ */
+export async function serve(
+  files: Readonly<Record<string, Uint8Array | string>>,
+  folders: readonly string[] = [runtimeFiles],
+): Promise<Site> {
+  const lying = async (name: string): Promise<Uint8Array | undefined> => {
+    for (const folder of folders) {
+      const content = await readFile(join(folder, name)).catch(() => undefined);
+      if (content !== undefined) return content;
+    }
+    return undefined;
+  };
   const start = async (headers: Readonly<Record<string, string>>): Promise<[Server, string]> => {
     const server = createServer(async ({ url = "/" }, response) => {
       const name = url === "/" ? "index.html" : url.slice(1);
-      const content =
-        (url === "/" ? html : files[name]) ??
-        (/^ort-[\w.-]+$/.test(name)
-          ? await readFile(join(ortFiles, name)).catch(() => undefined)
-          : undefined);
+      const plain = /^[\w.-]+\.(js|mjs|wasm)$/.test(name);
+      const content = url === "/" ? html : (files[name] ?? (plain ? await lying(name) : undefined));
       const type = types[name.split(".").pop() ?? ""] ?? "text/plain";
       response.writeHead(content === undefined ? 404 : 200, { "Content-Type": type, ...headers });
       response.end(content);
