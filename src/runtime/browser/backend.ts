@@ -24,18 +24,19 @@ export async function browserBackend(ort: typeof Ort, options: BrowserOptions): 
   const { wasm } = ort.env;
   wasm.numThreads = threads;
   if (wasmPaths !== undefined) wasm.wasmPaths = wasmPaths;
-  const shared: Ort.InferenceSession.SessionOptions = {
-    executionProviders: [device === "cpu" ? "wasm" : device],
-    extra: { session: { force_spinning_stop: "1" } },
-  };
+  const gpu = device === "webgpu";
   return {
     ort,
     sessionOptions: (program) => {
-      if (program.serial && threads > 1 && device === "cpu") throw losesSums();
-      const own = { ...commonOptions(program), ...shared };
-      return device === "webgpu" ? { ...own, preferredOutputLocation: locations(program) } : own;
+      if (program.serial && threads > 1) throw losesSums();
+      return {
+        ...commonOptions(program),
+        executionProviders: [gpu ? "webgpu" : "wasm"],
+        extra: { session: { force_spinning_stop: "1" } },
+        ...(gpu && { preferredOutputLocation: locations(program) }),
+      };
     },
-    ...(device === "webgpu" && { place: (tensor) => toGpu(ort, tensor) }),
+    ...(gpu && { place: (tensor) => toGpu(ort, tensor) }),
     process: () => ({ pid: 0, resident: 0 }),
   };
 }

@@ -51,7 +51,6 @@ async function check(device: Exclude<Device, "cpu">): Promise<void> {
   }
 }
 
-/** Of many lines, ONNX Runtime's last says what is wrong. */
 const unusable = (device: Exclude<Device, "cpu">, says: string, cause: unknown): OckhamError =>
   new OckhamError(
     "runtime",
