@@ -46,4 +46,5 @@ export const entrants: readonly Entrant[] = [
     excuse: inPython((w) => (isConvolutional(w) ? undefined : "only images have channels")),
   },
   { name: "torch-compile", command: pythonScript("torch_peer"), variant: "compile", excuse: inPython() },
+  { name: "jax", command: pythonScript("jax_peer"), excuse: inPython() },
 ];

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ort from "onnxruntime-node";
 import type { NdArray } from "../../src/array/ndarray.ts";
-import { feedsOf, runKey } from "../../src/training/index.ts";
-import { planFor } from "./plans.ts";
-import { dataOf } from "./problem.ts";
+import type { Lowered } from "../../src/onnx/index.ts";
+import { runKey } from "../../src/training/index.ts";
+import { programOf } from "./ours.ts";
 import { keyArray, startOf } from "./start.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -45,40 +45,38 @@ function totals(events: readonly Event[], keyOf: (event: Event) => string): [str
 
 /** Where a workload's step spends its time in ONNX Runtime, as a text: by operator, and by node. */
 export async function profile(workload: Workload, threads: number): Promise<string> {
-  const start = await startOf(workload);
-  const examples = { x: start["data/x"], y: start["data/y"] };
-  const given = Object.fromEntries(
-    Object.entries(start).map(([name, a]) => [name.replace(/^params\//, ""), a]),
-  );
-  const plan = planFor(workload, examples, given);
+  const { initial, steps: graph, arrays } = programOf(workload, await startOf(workload));
   const folder = mkdtempSync(join(tmpdir(), "ockham-profile-"));
   const options = (profiled: boolean): ort.InferenceSession.SessionOptions => ({
     executionMode: "sequential",
     graphOptimizationLevel: "extended",
     logSeverityLevel: 4,
-    intraOpNumThreads: plan.steps.serial ? 1 : threads,
+    intraOpNumThreads: graph.serial ? 1 : threads,
     interOpNumThreads: 1,
     enableProfiling: profiled,
     profileFilePrefix: join(folder, "profile"),
     extra: { session: { force_spinning_stop: "1" } },
   });
-  const key = toTensor(keyArray(runKey(0)));
-  const initial = await ort.InferenceSession.create(plan.initial.bytes, options(false));
-  const state = await initial.run({ [plan.initial.inputs[0].value]: key });
-  const session = await ort.InferenceSession.create(plan.steps.bytes, options(true));
-  const index = new ort.Tensor(
-    "int32",
-    Int32Array.from({ length: steps * workload.batch }, (_, i) => i % (workload.batch * workload.batches)),
-    [steps, workload.batch],
-  );
-  const data = feedsOf(dataOf(workload, examples));
-  const feedOf = (name: string): ort.Tensor => {
-    if (name === "key") return key;
-    if (name === "index") return index;
-    const output = plan.initial.outputs.find((port) => port.name === name.replace(/^anchor\//, "params/"));
-    return output === undefined ? toTensor(data[name]) : state[output.value];
+  const key = keyArray(runKey(0));
+  const state: Record<string, ort.Tensor> = {};
+  if (initial !== undefined) {
+    const first = await ort.InferenceSession.create(initial.bytes, options(false));
+    const results = await first.run({ [initial.inputs[0].value]: toTensor(key) });
+    for (const { name, value } of initial.outputs) state[name] = results[value];
+    await first.release();
+  }
+  const session = await ort.InferenceSession.create(graph.bytes, options(true));
+  const index: NdArray = {
+    dtype: "int32",
+    shape: [steps, workload.batch],
+    data: Int32Array.from(
+      { length: steps * workload.batch },
+      (_, i) => i % (workload.batch * workload.batches),
+    ),
   };
-  const feeds = Object.fromEntries(plan.steps.inputs.map(({ name, value }) => [value, feedOf(name)]));
+  const given: Readonly<Record<string, NdArray>> = { ...arrays, key, index };
+  const feedOf = (name: string) => state[name.replace(/^anchor/, "params")] ?? toTensor(given[name]);
+  const feeds = Object.fromEntries(graph.inputs.map(({ name, value }) => [value, feedOf(name)]));
   const times: number[] = [];
   for (let run = 0; run < 2 * warm; run++) {
     const begun = performance.now();
@@ -88,13 +86,13 @@ export async function profile(workload: Workload, threads: number): Promise<stri
   session.endProfiling();
   const events = JSON.parse(readFileSync(join(folder, readdirSync(folder)[0]), "utf8")) as readonly Event[];
   rmSync(folder, { recursive: true });
-  return describe(workload, threads, plan.steps, events, times);
+  return describe(workload, threads, graph, events, times);
 }
 
 function describe(
   workload: Workload,
   threads: number,
-  { serial, nodeCount, originOf }: ReturnType<typeof planFor>["steps"],
+  { serial, nodeCount, originOf }: Lowered,
   events: readonly Event[],
   times: readonly number[],
 ): string {

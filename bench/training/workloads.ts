@@ -93,13 +93,13 @@ const list: readonly Workload[] = [
   {
     id: "wide-cnn",
     title: "CNN 3-32-64-64 on 32x32, batch 64, Adam",
-    ...{ network: wide, batch: 64, batches: 8, ...adam, target: 1.3, aim: 1 },
+    ...{ network: wide, batch: 64, batches: 8, ...adam, rate: 3e-4, target: 1.3, aim: 1 },
   },
   {
     id: "resnet18",
     title: "ResNet-18 on 32x32, batch 32, SGD with momentum",
     network: { kind: "resnet", shape: [3, 32, 32], channels: [64, 128, 256, 512], blocks: 2, outputs: 10 },
-    ...{ step: "train", batch: 32, batches: 8, ...momentum, target: 1.3, aim: 1 },
+    ...{ step: "train", batch: 32, batches: 8, ...momentum, rate: 1e-3, target: 1.3, aim: 1 },
   },
   {
     id: "lm2",

@@ -3,14 +3,13 @@ import type { NdArray } from "../../../src/array/ndarray.ts";
 import { readNpz } from "../../../src/array/npz.ts";
 import type { Lowered } from "../../../src/onnx/index.ts";
 import { type Handle, type Host, openHost } from "../../../src/runtime/index.ts";
-import { feedsOf, runKey } from "../../../src/training/index.ts";
-import { planFor } from "../plans.ts";
-import { dataOf } from "../problem.ts";
+import { runKey } from "../../../src/training/index.ts";
+import { type Program, programOf } from "../ours.ts";
+import type { Arrays } from "../problem.ts";
 import { keyArray } from "../start.ts";
 import type { Workload } from "../workloads.ts";
 import { type Job, type Racer, serve } from "./serve.ts";
 
-type Arrays = Readonly<Record<string, NdArray>>;
 type Handles = Readonly<Record<string, Handle>>;
 
 /** Longest stay in one run, in milliseconds, as the trainer has it. */
@@ -44,45 +43,49 @@ function looper(host: Host, steps: Lowered, { batch, batches }: Workload, shared
   };
 }
 
-const put = async (host: Host, arrays: Arrays, wanted: Lowered): Promise<Record<string, Handle>> => {
-  const names = new Set(wanted.inputs.map(({ name }) => name));
+async function put(host: Host, arrays: Arrays, wanted: ReadonlySet<string>): Promise<Record<string, Handle>> {
   const handles: Record<string, Handle> = {};
   for (const [name, array] of Object.entries(arrays))
-    if (names.has(name)) handles[name] = await host.put(array);
+    if (wanted.has(name)) handles[name] = await host.put(array);
   return handles;
-};
+}
 
-const under = (prefix: string, arrays: Arrays): Arrays =>
-  Object.fromEntries(
-    Object.entries(arrays).flatMap(([name, a]) =>
-      name.startsWith(prefix) ? [[name.slice(prefix.length), a]] : [],
-    ),
-  );
+/** What runs a workload on a host: the losses of so many steps. */
+type Run = (steps: number) => Promise<ArrayLike<number>>;
 
-/** Training, of one model or of several one after another. */
-async function trainer(host: Host, workload: Workload, arrays: Arrays) {
-  const examples = under("data/", arrays);
-  const plan = planFor(workload, examples, { ...under("params/", arrays), ...arrays });
-  const keep = plan.initial.outputs.map(({ name }) => name);
-  const data = feedsOf(dataOf(workload, examples));
-  const runs: ((steps: number) => Promise<Float32Array>)[] = [];
-  for (let seed = 0; seed < (workload.seeds ?? 1); seed++) {
-    const key = keyArray(runKey(seed));
-    const { outputs } = await host.run(await host.load(plan.initial), { key }, { keep });
-    const shared = await put(host, { ...data, key }, plan.steps);
-    runs.push(looper(host, plan.steps, workload, shared, outputs as Handles));
-  }
-  return async (steps: number) => {
-    const all: Float32Array[] = [];
+/** One program from the values that a seed gives it. */
+async function single(host: Host, workload: Workload, program: Program, seed: number): Promise<Run> {
+  const { steps, initial } = program;
+  const key = keyArray(runKey(seed));
+  const arrays: Arrays = { ...program.arrays, key };
+  const names = steps.outputs.map(({ name }) => name).filter((name) => name !== "loss");
+  const state =
+    initial === undefined
+      ? await put(host, arrays, new Set(names))
+      : ((await host.run(await host.load(initial), { key }, { keep: names })).outputs as Handles);
+  const fed = steps.inputs.map(({ name }) => name).filter((name) => !names.includes(name));
+  return looper(host, steps, workload, await put(host, arrays, new Set(fed)), state);
+}
+
+/** Several seeds one after another: a step of each is one step. */
+async function seeds(host: Host, workload: Workload, program: Program, count: number): Promise<Run> {
+  const runs: Run[] = [];
+  for (let seed = 0; seed < count; seed++) runs.push(await single(host, workload, program, seed));
+  return async (steps) => {
+    const all: ArrayLike<number>[] = [];
     for (const run of runs) all.push(await run(steps));
-    return all[0].map((_, i) => all.reduce((total, losses) => total + losses[i], 0) / all.length);
+    return Float64Array.from({ length: steps }, (_, i) => all.reduce((sum, l) => sum + l[i], 0) / count);
   };
 }
 
 async function open({ workload, threads, file }: Job): Promise<Racer> {
   const host = openHost({ threads });
   const arrays = readNpz(readFileSync(file), file);
-  const run = await trainer(host, workload, arrays);
+  const program = programOf(workload, arrays);
+  const run =
+    workload.seeds === undefined
+      ? await single(host, workload, program, 0)
+      : await seeds(host, workload, program, workload.seeds);
   return {
     versions: { node: process.versions.node },
     close: () => host.close(),

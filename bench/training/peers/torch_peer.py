@@ -10,180 +10,266 @@ for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS"]:
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import func, nn
 
-from serve import Cannot, arrays_of, batches_of, serve, timed, under
+import torch_models as models
+from serve import arrays_of, batches_of, serve, timed, under
 
 torch.set_num_threads(JOB["threads"])
 
-
-def mlp(network):
-    sizes = [network["shape"][0], *network["hidden"]]
-    layers = [part for a, b in zip(sizes, sizes[1:]) for part in (nn.Linear(a, b), nn.ReLU())]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], network["outputs"]))
+WORKLOAD, VARIANT = JOB["workload"], JOB["variant"]
+NETWORK = WORKLOAD["network"]
 
 
-def cnn(network):
-    channels, side = network["shape"][0], network["shape"][1]
-    layers = []
-    for c in network["channels"]:
-        # pooling before relu: the same values, and relu has a quarter of the work
-        layers += [nn.Conv2d(channels, c, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()]
-        channels, side = c, side // 2
-    dense = network["dense"]
-    layers += [nn.Flatten(), nn.Linear(channels * side * side, dense), nn.ReLU(), nn.Linear(dense, network["outputs"])]
-    return nn.Sequential(*layers)
+def compiled(f):
+    return torch.compile(f) if VARIANT == "compile" else f
 
 
-class Block(nn.Module):
-    def __init__(self, before, after, stride):
+class Problem:
+    """The model at its initial values, and the batches."""
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+        self.model = models.build(NETWORK)
+        self.batches = [(torch.from_numpy(x), models.targets(NETWORK, y)) for x, y in batches_of(WORKLOAD, arrays)]
+        if VARIANT == "channels-last":
+            self.model = self.model.to(memory_format=torch.channels_last)
+            self.batches = [(x.to(memory_format=torch.channels_last), y) for x, y in self.batches]
+        self.params = models.in_order(self.model)
+        self.start = list(under("params/", arrays).values())
+        if WORKLOAD["step"] != "seeds":
+            models.fill(self.params, self.start)
+        self.loss = models.loss_of(NETWORK)
+
+    def objective(self, x, y):
+        return self.loss(self.model(x), y)
+
+    def by_name(self):
+        return dict(self.model.named_parameters())
+
+    def functional(self, params, x, y):
+        return self.loss(func.functional_call(self.model, params, (x,)), y)
+
+
+def training(problem, params, start, gradient):
+    """Steps of an optimizer; `gradient(x, y)` leaves gradients in the parameters and gives the loss."""
+    optimizer = models.optimizer_of(WORKLOAD, params)
+
+    def begin():
+        models.fill(params, start)
+        models.reset(optimizer)
+
+    def step(x, y):
+        loss = gradient(x, y)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss
+
+    return begin, step
+
+
+def plain(objective):
+    def gradient(x, y):
+        loss = objective(x, y)
+        loss.backward()
+        return loss.detach()
+
+    return gradient
+
+
+def train(problem):
+    return training(problem, problem.params, problem.start, plain(compiled(problem.objective)))
+
+
+def norm_of(tensors):
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+
+
+def moved(params, direction, radius):
+    """Moves the parameters by `radius` along a direction; gives what was added."""
+    change = torch._foreach_mul(direction, radius / (norm_of(direction) + 1e-12))
+    torch._foreach_add_(params, change)
+    return change
+
+
+def gradients_at(problem):
+    objective = compiled(problem.objective)
+
+    def at(x, y):
+        loss = objective(x, y)
+        return loss.detach(), list(torch.autograd.grad(loss, problem.params))
+
+    return at
+
+
+def sam(problem, radius=0.05):
+    at, params = gradients_at(problem), problem.params
+
+    def gradient(x, y):
+        loss, g = at(x, y)
+        with torch.no_grad():
+            saved = torch._foreach_add(params, 0)
+            moved(params, g, radius)
+        _, g = at(x, y)
+        with torch.no_grad():
+            torch._foreach_copy_(params, saved)
+        for p, part in zip(params, g):
+            p.grad = part
+        return loss
+
+    return training(problem, params, problem.start, gradient)
+
+
+def dot(a, b):
+    return torch.stack([s.sum() for s in torch._foreach_mul(a, b)]).sum()
+
+
+def gam(problem, radius=0.2, inner=0.02, beta1=0.6, beta2=0.5, beta3=0.4, gamma=0.03):
+    """As the options of our member say, in the form of the authors' code."""
+    at, params = gradients_at(problem), problem.params
+
+    def gradient(x, y):
+        with torch.no_grad():
+            saved = torch._foreach_add(params, 0)
+        loss, g0 = at(x, y)
+        with torch.no_grad():
+            moved(params, g0, inner)
+        _, g1 = at(x, y)
+        with torch.no_grad():
+            torch._foreach_copy_(params, saved)
+            moved(params, torch._foreach_sub(g1, g0), radius)
+        _, g2 = at(x, y)
+        with torch.no_grad():
+            moved(params, g2, inner)
+        _, g3 = at(x, y)
+        with torch.no_grad():
+            torch._foreach_copy_(params, saved)
+            later = torch._foreach_add(torch._foreach_mul(g1, beta1), g3, alpha=beta3)
+            former = torch._foreach_add(g0, g2, alpha=beta2)
+            lf, ll = norm_of(former), norm_of(later)
+            share = dot(former, later) / (lf * ll + 1e-12) * lf / (ll + 1e-12)
+            across = torch._foreach_sub(former, torch._foreach_mul(later, share))
+            for p, n, o in zip(params, later, across):
+                p.grad = n.sub_(o, alpha=gamma)
+        return loss
+
+    return training(problem, params, problem.start, gradient)
+
+
+class Adapted(nn.Module):
+    """x W^T + b + (x down^T) up^T, where only the factors are trained."""
+
+    def __init__(self, linear, rank):
         super().__init__()
-        self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(after)
-        self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(after)
-        self.skip = nn.Identity()
-        if stride > 1:
-            self.skip = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+        self.linear = linear.requires_grad_(False)
+        self.down = nn.Parameter(torch.zeros(rank, linear.in_features))
+        self.up = nn.Parameter(torch.zeros(linear.out_features, rank))
 
     def forward(self, x):
-        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
-        return F.relu(self.norm2(self.conv2(y)).add_(self.skip(x)), inplace=True)
+        return self.linear(x) + F.linear(F.linear(x, self.down), self.up)
 
 
-def resnet(network):
-    channels = network["channels"]
-    layers = [nn.Conv2d(network["shape"][0], channels[0], 3, 1, 1, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU(inplace=True)]
-    before = channels[0]
-    for group, c in enumerate(channels):
-        for i in range(network["blocks"]):
-            layers.append(Block(before, c, 2 if i == 0 and group > 0 else 1))
-            before = c
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, network["outputs"]))
+def lora(problem):
+    model = problem.model.requires_grad_(False)
+    factors = []
+    for block in model.blocks:
+        for part, name in [(block.attention, "qkv"), (block.attention, "out"), (block, "up"), (block, "down")]:
+            adapted = Adapted(getattr(part, name), WORKLOAD["rank"])
+            setattr(part, name, adapted)
+            factors += [adapted.down, adapted.up]
+    start = list(under("lora/", problem.arrays).values())
+    models.fill(factors, start)
+    return training(problem, factors, start, plain(compiled(problem.objective)))
 
 
-class Attention(nn.Module):
-    def __init__(self, width, heads):
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+def seeds(problem):
+    """All models at once, by batched products; each has its own gradient, as the losses are added."""
+    values = [torch.from_numpy(a).clone().requires_grad_() for a in problem.start]
+    w1, b1, w2, b2 = values
 
-    def forward(self, x):
-        n, t, width = x.shape
-        q, k, v = self.qkv(x).view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.out(mixed.transpose(1, 2).reshape(n, t, width))
+    def losses(x, y):
+        many = x.expand(WORKLOAD["seeds"], *x.shape)
+        hidden = torch.relu(torch.baddbmm(b1.unsqueeze(1), many, w1.transpose(1, 2)))
+        outputs = torch.baddbmm(b2.unsqueeze(1), hidden, w2.transpose(1, 2))
+        return (outputs - y).square().mean((1, 2))
 
+    losses = compiled(losses)
 
-class TransformerBlock(nn.Module):
-    def __init__(self, width, heads, hidden):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width)
-        self.attention = Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width)
-        self.up = nn.Linear(width, hidden)
-        self.down = nn.Linear(hidden, width)
+    def gradient(x, y):
+        each = losses(x, y)
+        each.sum().backward()
+        return each.detach().mean()
 
-    def forward(self, x):
-        x = x + self.attention(self.norm1(x))
-        return x + self.down(F.gelu(self.up(self.norm2(x))))
+    return training(problem, values, problem.start, gradient)
 
 
-class Transformer(nn.Module):
-    def __init__(self, network):
-        super().__init__()
-        width = network["width"]
-        self.tokens = nn.Embedding(network["vocabulary"], width)
-        self.position = nn.Parameter(torch.zeros(network["tokens"], width))
-        parts = [TransformerBlock(width, network["heads"], network["hidden"]) for _ in range(network["layers"])]
-        self.blocks = nn.Sequential(*parts)
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, network["vocabulary"], bias=False)
+def per_example(problem):
+    params = {name: p.detach() for name, p in problem.by_name().items()}
+    one = lambda params, x, y: problem.functional(params, x.unsqueeze(0), y.unsqueeze(0))
+    each = func.vmap(func.grad(one), in_dims=(None, 0, 0))
 
-    def forward(self, ids):
-        return self.head(self.norm(self.blocks(self.tokens(ids) + self.position)))
+    @compiled
+    def norms(x, y):
+        squares = [g.flatten(1).square().sum(1) for g in each(params, x, y).values()]
+        return torch.stack(squares).sum(0).sqrt()
 
+    def step(x, y):
+        with torch.no_grad():
+            return norms(x, y).mean()
 
-MODELS = {"mlp": mlp, "cnn": cnn, "resnet": resnet, "transformer": Transformer}
-
-
-def in_order(model):
-    """Parameters in the order in which our model has them; PyTorch lists a module's own ones before its parts'."""
-    if not isinstance(model, Transformer):
-        return list(model.parameters())
-    rest = [p for part in (model.blocks, model.norm, model.head) for p in part.parameters()]
-    return [model.tokens.weight, model.position, *rest]
+    return lambda: None, step
 
 
-def fill(params, values):
-    assert len(params) == len(values), (len(params), len(values))
-    with torch.no_grad():
-        for p, value in zip(params, values):
-            assert p.shape == value.shape, (p.shape, value.shape)
-            p.copy_(torch.from_numpy(value))
+def hessian(problem):
+    """v <- H v / |H v|: eager by a double backward, compiled (which knows none) as the derivative of the gradient."""
+    names = list(problem.by_name())
+    params = [p.detach() for p in problem.by_name().values()]
+    start = [torch.from_numpy(v) for v in under("direction/", problem.arrays).values()]
+    v = list(start)
+
+    def double(v, x, y):
+        loss = problem.objective(x, y)
+        gradient = torch.autograd.grad(loss, problem.params, create_graph=True)
+        return list(torch.autograd.grad(gradient, problem.params, v))
+
+    @compiled
+    def forward(v, x, y):
+        objective = lambda values: problem.functional(dict(zip(names, values)), x, y)
+        return list(func.jvp(func.grad(objective), (params,), (v,))[1])
+
+    product = forward if VARIANT == "compile" else double
+
+    def begin():
+        v[:] = start
+
+    def step(x, y):
+        hv = product(v, x, y)
+        value, length = dot(v, hv), norm_of(hv)
+        v[:] = torch._foreach_div(hv, length)
+        return value
+
+    return begin, step
 
 
-def loss_of(workload):
-    outputs = workload["network"].get("outputs")
-    if outputs == 1:
-        return F.mse_loss
-    if workload["network"]["kind"] == "transformer":
-        return lambda logits, y: F.cross_entropy(logits.flatten(0, 1), y.flatten())
-    return F.cross_entropy
-
-
-def optimizer_of(workload, params):
-    rate = workload["rate"]
-    if workload["optimizer"] == "sgd":
-        return torch.optim.SGD(params, lr=rate, momentum=workload["momentum"], fused=True)
-    if workload["optimizer"] == "adam":
-        return torch.optim.Adam(params, lr=rate, fused=True)
-    groups = [
-        {"params": [p for p in params if p.ndim > 1], "weight_decay": workload["decay"]},
-        {"params": [p for p in params if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=rate, fused=True)
+STEPS = {
+    "train": train,
+    "sam": sam,
+    "gam": gam,
+    "lora": lora,
+    "seeds": seeds,
+    "per-example": per_example,
+    "hvp": hessian,
+}
 
 
 def open_racer(job):
-    workload, variant = job["workload"], job.get("variant", "eager")
     arrays = arrays_of(job)
-    if workload["step"] != "train":
-        raise Cannot("not written yet")
-    model = MODELS[workload["network"]["kind"]](workload["network"])
-    params = in_order(model)
-    start = list(under("params/", arrays).values())
-    batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in batches_of(workload, arrays)]
-    if workload["network"]["kind"] == "transformer" or workload["network"]["outputs"] > 1:
-        batches = [(x, y.long()) for x, y in batches]
-    if variant == "channels-last":
-        model = model.to(memory_format=torch.channels_last)
-        batches = [(x.to(memory_format=torch.channels_last), y) for x, y in batches]
-    fill(params, start)
-    loss_fn = loss_of(workload)
-    objective = lambda x, y: loss_fn(model(x), y)
-    if variant == "compile":
-        objective = torch.compile(objective)
-    optimizer = optimizer_of(workload, params)
-
-    def begin():
-        fill(params, start)
-        for state in optimizer.state.values():
-            for value in state.values():
-                if isinstance(value, torch.Tensor):
-                    value.zero_()
+    problem = Problem(arrays)
+    begin, step = STEPS[WORKLOAD["step"]](problem)
+    batches = problem.batches
 
     def steps(count):
-        losses = []
-        for step in range(count):
-            x, y = batches[step % len(batches)]
-            optimizer.zero_grad(set_to_none=True)
-            loss = objective(x, y)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.detach())
-        return losses
+        return [step(*batches[i % len(batches)]) for i in range(count)]
 
     def run(count):
         begin()
