@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { packageFile } from "../../../src/root.ts";
 
@@ -9,5 +10,6 @@ export type Untyped = any;
 const folder = createRequire(packageFile(".cache/bench/js/package.json"));
 
 export const installed = (name: string): Untyped => folder(name);
-export const versionOf = (name: string): string => folder(`${name}/package.json`).version;
+export const versionOf = (name: string): string =>
+  JSON.parse(readFileSync(packageFile(`.cache/bench/js/node_modules/${name}/package.json`), "utf8")).version;
 export const pathOf = (name: string): string => folder.resolve(name);
