@@ -247,7 +247,7 @@ function stepsOf(workload: Workload, arrays: Arrays) {
   return training(workload, start, plain);
 }
 
-async function open({ workload, threads, file }: Job): Promise<Racer> {
+async function open({ workload, file }: Job): Promise<Racer> {
   wasm.setWasmPaths(`${dirname(pathOf("@tensorflow/tfjs-backend-wasm"))}/`);
   if (!(await tf.setBackend("wasm"))) throw new Cannot("its wasm backend does not start");
   const arrays = readNpz(readFileSync(file), file);
