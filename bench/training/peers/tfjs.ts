@@ -254,11 +254,7 @@ async function open({ workload, file }: Job): Promise<Racer> {
   const batches = batchesOf(workload, arrays);
   const { begin, step } = stepsOf(workload, arrays);
   return {
-    versions: {
-      tfjs: tf.version.tfjs,
-      node: process.versions.node,
-      threads: threads > 1 ? "1 of them" : "1",
-    },
+    versions: { tfjs: tf.version.tfjs, node: process.versions.node },
     close: async () => undefined,
     async run(steps) {
       begin();
