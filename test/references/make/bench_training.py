@@ -13,10 +13,13 @@ from common import FOLDER, source, write
 sys.path.insert(0, str(FOLDER.parent.parent / "bench" / "training" / "peers"))
 import torch_models as models
 import torch_steps as steps
+from torch.nn.attention import SDPBackend
 
 torch.set_default_dtype(torch.float32)
 
+STEPS, FIRST, LAST = 200, 20, 20
 MLP = {"kind": "mlp", "shape": [784], "hidden": [256, 256], "outputs": 10}
+SMALL = {"kind": "mlp", "shape": [196], "hidden": [128, 128], "outputs": 10}
 LM = {"kind": "transformer", "vocabulary": 64, "tokens": 16, "layers": 2, "width": 64, "heads": 4, "hidden": 256}
 ADAM = {"step": "train", "optimizer": "adam", "rate": 1e-3}
 ADAMW = {"step": "train", "optimizer": "adamw", "rate": 1e-3, "decay": 0.01}
@@ -28,28 +31,28 @@ def images(channels, side, *inner):
 
 
 WORKLOADS = {
-    "mlp": {"network": MLP, "batch": 32, "batches": 8, **ADAM},
-    "cnn": {"network": images(1, 28, 16, 32), "batch": 8, "batches": 8, **ADAM},
-    "wide-cnn": {"network": images(3, 32, 32, 64, 64), "batch": 4, "batches": 8, **ADAM, "rate": 3e-4},
+    "mlp": {"network": MLP, "batch": 16, "batches": STEPS, **ADAM},
+    "cnn": {"network": images(1, 28, 16, 32), "batch": 8, "batches": STEPS, **ADAM},
+    "wide-cnn": {"network": images(3, 32, 32, 64, 64), "batch": 4, "batches": STEPS, **ADAM, "rate": 3e-4},
     "resnet18": {
         "network": {"kind": "resnet", "shape": [3, 16, 16], "channels": [8, 16, 32, 64], "blocks": 2, "outputs": 10},
-        "batch": 16,
-        "batches": 4,
+        "batch": 8,
+        "batches": STEPS,
         **MOMENTUM,
         "rate": 1e-3,
     },
-    "lm2": {"network": LM, "batch": 4, "batches": 8, **ADAMW},
-    "lm4": {"network": {**LM, "layers": 4}, "batch": 4, "batches": 8, **ADAMW},
-    "lora": {"network": LM, "batch": 4, "batches": 8, **ADAM, "step": "lora", "rank": 4},
+    "lm2": {"network": LM, "batch": 4, "batches": STEPS, **ADAMW},
+    "lm4": {"network": {**LM, "layers": 4}, "batch": 4, "batches": STEPS, **ADAMW},
+    "lora": {"network": LM, "batch": 4, "batches": STEPS, **ADAM, "step": "lora", "rank": 4},
     "logistic": {
         "network": {"kind": "mlp", "shape": [64], "hidden": [], "outputs": 2},
         "batch": 32,
-        "batches": 8,
+        "batches": STEPS,
         **ADAM,
     },
-    "tiny": {"network": {"kind": "mlp", "shape": [2], "hidden": [64], "outputs": 1}, "batch": 32, "batches": 8, **ADAM},
-    "sam": {"network": MLP, "batch": 32, "batches": 8, **MOMENTUM, "step": "sam"},
-    "gam": {"network": MLP, "batch": 32, "batches": 8, **MOMENTUM, "step": "gam"},
+    "tiny": {"network": {"kind": "mlp", "shape": [2], "hidden": [64], "outputs": 1}, "batch": 32, "batches": STEPS, **ADAM},
+    "sam": {"network": SMALL, "batch": 32, "batches": STEPS, **MOMENTUM, "step": "sam"},
+    "gam": {"network": SMALL, "batch": 32, "batches": STEPS, **MOMENTUM, "step": "gam"},
 }
 
 
@@ -108,40 +111,40 @@ def start_of(workload):
     return arrays
 
 
-STEPS, FIRST, LAST = 200, 20, 20
-
-
-def losses(workload, threads, dtype, variant="eager"):
+def losses(workload, threads=1, dtype=torch.float32, plain=False):
+    """`plain`: without oneDNN and without fused attention."""
     torch.set_num_threads(threads)
     torch.set_default_dtype(dtype)
+    torch.backends.mkldnn.enabled = not plain
     kind = np.float64 if dtype == torch.float64 else np.float32
     arrays = {name: a.astype(kind) if a.dtype == np.float32 else a for name, a in start_of(workload).items()}
-    problem = steps.Problem(workload, arrays, variant)
+    problem = steps.Problem(workload, arrays)
     begin, step = steps.steps_of(problem)
     begin()
-    all_losses = [step(*problem.batches[i % len(problem.batches)]) for i in range(STEPS)]
-    return [float(f"{loss.item():.9g}") for loss in all_losses]
+    with torch.nn.attention.sdpa_kernel([SDPBackend.MATH] if plain else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
+        values = [step(*problem.batches[i]).item() for i in range(STEPS)]
+    return [float(f"{loss:.9g}") for loss in values[:FIRST] + values[STEPS - LAST :]]
 
 
 def case(name, workload):
     print(name, flush=True)
     runs = {
-        "float64": losses(workload, 1, torch.float64),
-        "oneThread": losses(workload, 1, torch.float32),
-        "twoThreads": losses(workload, 2, torch.float32),
+        "float64": losses(workload, dtype=torch.float64),
+        "oneThread": losses(workload),
+        "twoThreads": losses(workload, threads=2),
+        "plainKernels": losses(workload, plain=True),
     }
-    kept = {run: values[:FIRST] + values[STEPS - LAST :] for run, values in runs.items()}
-    return {"name": name, "options": {**workload, "id": name}, "losses": kept}
+    return {"name": name, "options": {**workload, "id": name}, "losses": runs}
 
 
 write(
     "bench-training",
     source(
         "bench_training.py",
-        note="losses before steps 1 to 20 and 181 to 200; `oneThread` and `twoThreads` in float32, `float64` on one thread. "
-        "How far PyTorch strays: the root mean square of the relative differences of its losses over the last 20 steps, "
-        "between one and two threads, or from float64, whichever is more (for some models both thread counts give the "
-        "same bits)",
+        note="losses before steps 1 to 20 and 181 to 200, a new batch each step; float32 with one thread, with two, and with "
+        "one but without oneDNN and fused attention (`plainKernels`); and float64. How far two runs stray: the root mean "
+        "square of the relative differences over the last 20 steps. How far PyTorch strays from itself: the most between "
+        "any two of these runs; between one and two threads alone many models give the same bits",
     ),
     [case(name, workload) for name, workload in WORKLOADS.items()],
 )
