@@ -9,7 +9,7 @@ import {
   type Window,
 } from "./graph.ts";
 import { gather, scatterAdd } from "./indexing.ts";
-import { broadcast, iota, reshape, stack, transpose } from "./shaping.ts";
+import { broadcast, iota, reshape, transpose } from "./shaping.ts";
 
 /** An input under vmap: its value, and whether the mapped axis leads its shape. */
 export interface Batched {
@@ -220,26 +220,10 @@ const rules: { readonly [P in Primitive]: BatchingRule<P> } = {
       inputs.map((input) => spread(input, size)),
       node.attributes,
     ),
-  randomBits: ([key], node, size) =>
-    stack(slices(key.value, size).map((k) => make("randomBits", [k], node.attributes))),
-  foldKey: ([key, word], _, size) => {
-    const keys = slices(spread(key, size), size);
-    const words = slices(spread(word, size), size);
-    return stack(keys.map((k, i) => make("foldKey", [k, words[i]], {})));
-  },
+  randomBits: same,
+  foldKey: ([key, word], node, size) =>
+    make("foldKey", [spread(key, size), aligned(word, node.shape.length - 1)], {}),
 };
-
-/** The slices of the mapped axis. */
-const slices = (x: Tensor, size: number): Tensor[] =>
-  Array.from({ length: size }, (_, i) => {
-    const rest = x.shape.slice(1);
-    const one = make("slice", [x], {
-      starts: [i, ...rest.map(() => 0)],
-      sizes: [1, ...rest],
-      steps: x.shape.map(() => 1),
-    });
-    return reshape(one, rest);
-  });
 
 /**
  * `f` for every member of the leading axis of `args`, as one graph. Results of `f` that do not depend on
