@@ -244,6 +244,26 @@ export function batchGraph(
   members.forEach((member, i) => {
     values.set(member, { value: args[i], batched: true });
   });
+  return batched(results, values, size);
+}
+
+/**
+ * What traced `results` are for every member, as one graph: `members` has what becomes of placeholders that differ,
+ * with the axis of the members leading. Results that depend on none of them are repeated.
+ */
+export function vmapTraced(results: readonly Tensor[], members: ReadonlyMap<Tensor, Tensor>): Tensor[] {
+  const values = new Map<Tensor, Batched>();
+  for (const [member, value] of members) values.set(member, { value, batched: true });
+  const [{ shape }] = members.values();
+  return batched(results, values, shape[0]) as Tensor[];
+}
+
+/** The results with the mapped axis; `values` has what is known already, and is added to. */
+function batched(
+  results: readonly (Tensor | null)[],
+  values: Map<Tensor, Batched>,
+  size: number,
+): (Tensor | null)[] {
   const batchedOf = (t: Tensor): Batched => values.get(t) ?? { value: t, batched: false };
   for (const node of ancestors(results.filter((t) => t !== null))) {
     if (values.has(node)) continue;

@@ -1,3 +1,4 @@
+export { vmapTraced } from "./batching.ts";
 export * from "./elementwise.ts";
 export {
   type AnyNode,

@@ -1,4 +1,5 @@
 export { lift, trains } from "./lift.ts";
+export { type Epoch, type Member, runKey, type SharedOptions, type Trained } from "./members.ts";
 export { feedsOf, type Plan, planOf, shapeOfData, type Training } from "./plan.ts";
 export {
   type Build,
@@ -12,4 +13,4 @@ export {
   type Values,
 } from "./probe.ts";
 export { type Named, only, trainable, type View } from "./step.ts";
-export { type Epoch, runKey, type Trained, type TrainOptions, train } from "./train.ts";
+export { type TrainOptions, train, trainGroup } from "./train.ts";

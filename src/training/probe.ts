@@ -3,6 +3,7 @@ import type { Dataset, Step } from "../kinds/index.ts";
 import type { Lowered } from "../onnx/index.ts";
 import type { Handle, Host } from "../runtime/index.ts";
 import { input, softmax, type Tensor } from "../tensor/index.ts";
+import { alone, entryOf, gathered, type Layout } from "./layout.ts";
 import { type BuildLoop, feedsOf, type Plan, traceProbe, traceProbeLoop } from "./plan.ts";
 import { only, type View } from "./step.ts";
 
@@ -42,6 +43,8 @@ async function runOn(
   const { outputs } = await host.run(program, { ...available, key: evaluationKey });
   return outputs as Record<string, NdArray>;
 }
+
+const signatureOf = ({ size, own }: Layout): string => (size === 1 ? "" : `/${size}:${[...own]}`);
 
 /**
  * Runs `build` over all rows of `data` at once, at the trained values. `name` tells probes of one plan apart
@@ -107,20 +110,47 @@ export async function probeRows(
   build: Build,
   rows = 512,
 ): Promise<Record<string, NdArray>> {
-  if (data.size <= rows) return probe(host, plan, values, data, name, build);
+  const [result] = await probeSideBySide(host, plan, values, [data], alone, name, build, rows);
+  return result;
+}
+
+/** As `probeRows`, for runs side by side, each at its own values and data of one size: the results of each. */
+export async function probeSideBySide(
+  host: Host,
+  plan: Plan,
+  values: Values,
+  data: readonly Dataset[],
+  layout: Layout,
+  name: string,
+  build: Build,
+  rows = 512,
+): Promise<Record<string, NdArray>[]> {
+  const [{ size }] = data;
+  const at = Math.min(rows, size);
+  const lowered = known(plan, `${name}/${signature(at, {})}${signatureOf(layout)}`, () =>
+    traceProbe(plan, at, build, {}, layout),
+  );
   const parts: Record<string, NdArray>[] = [];
-  for (let start = 0; start < data.size; start += rows) {
-    const index = Array.from({ length: rows }, (_, i) => Math.min(start + i, data.size - 1));
-    parts.push(await probe(host, plan, values, select(data, index), name, build));
-  }
-  return Object.fromEntries(
-    Object.keys(parts[0]).map((path) => [
+  for (let start = 0; start < size; start += rows) {
+    const index = Array.from({ length: at }, (_, i) => Math.min(start + i, size - 1));
+    const feeds = (size <= rows ? data : data.map((d) => select(d, index))).map(feedsOf);
+    const fed = Object.keys(feeds[0]).map((path) => [
       path,
-      joined(
-        parts.map((p) => p[path]),
-        data.size,
+      gathered(
+        feeds.map((f) => f[path]),
+        path,
+        layout,
       ),
-    ]),
+    ]);
+    parts.push(await runOn(host, lowered, { ...values, ...Object.fromEntries(fed) }));
+  }
+  return data.map((_, i) =>
+    Object.fromEntries(
+      Object.keys(parts[0]).map((path) => {
+        const own = parts.map((part) => (layout.size === 1 ? part[path] : entryOf(part[path], i)));
+        return [path, size <= rows ? own[0] : joined(own, size)];
+      }),
+    ),
   );
 }
 

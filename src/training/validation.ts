@@ -2,21 +2,28 @@ import type { NdArray } from "../array/ndarray.ts";
 import type { Dataset, Step } from "../kinds/index.ts";
 import type { Host } from "../runtime/index.ts";
 import { broadcast, mean, type Tensor } from "../tensor/index.ts";
-import type { Plan } from "./plan.ts";
-import { predictionOf, probeRows, type Values } from "./probe.ts";
+import { alone, differing, type Layout } from "./layout.ts";
+import { feedsOf, type Plan } from "./plan.ts";
+import { predictionOf, probeRows, probeSideBySide, type Values } from "./probe.ts";
 
-/** Mean loss, and score: accuracy for classes, R squared (over all outputs) for values. */
+/** Mean loss, and score (accuracy for classes, R squared over all outputs for values), of each of the runs side by side. */
 export async function validate(
   host: Host,
   plan: Plan,
   values: Values,
-  data: Dataset,
-): Promise<{ readonly validationLoss: number; readonly validationScore: number }> {
-  const { prediction, losses } = await probeRows(host, plan, values, data, "validation", (view) => ({
+  data: readonly Dataset[],
+  { size, own }: Layout,
+): Promise<{ readonly validationLoss: number; readonly validationScore: number }[]> {
+  const state = [...own].filter((name) => name.includes("/") && !name.startsWith("data/"));
+  const layout = size === 1 ? alone : { size, own: new Set([...state, ...differing(data.map(feedsOf))]) };
+  const results = await probeSideBySide(host, plan, values, data, layout, "validation", (view) => ({
     prediction: predictionOf(plan, view),
     losses: view.loss(view.outputs.prediction, view.batch.target),
   }));
-  return { validationLoss: averageOf(losses), validationScore: scoreOf(prediction, data) };
+  return results.map(({ prediction, losses }, i) => ({
+    validationLoss: averageOf(losses),
+    validationScore: scoreOf(prediction, data[i]),
+  }));
 }
 
 function scoreOf(prediction: NdArray, data: Dataset): number {
