@@ -82,10 +82,12 @@ function outOfChannels(x: Tensor, size: number): Tensor {
   return transpose(split, [1, 0, ...split.shape.slice(2).map((_, i) => i + 2)]);
 }
 
-/** Convolutions: a batch of data joins the batch; a batch of kernels becomes groups. */
+/** Convolutions: a batch of data joins the batch; a batch of kernels becomes groups, or more kernels for the same data. */
 const convolution: BatchingRule<"conv" | "convTranspose"> = ([x, kernel], node, size) => {
   if (!kernel.batched)
     return outOfBatch(make(node.op, [intoBatch(x.value), kernel.value], node.attributes), size);
+  if (!x.batched && node.op === "conv" && node.attributes.groups === 1)
+    return outOfChannels(make(node.op, [x.value, intoBatch(kernel.value)], node.attributes), size);
   const grouped = { ...node.attributes, groups: node.attributes.groups * size };
   return outOfChannels(
     make(node.op, [intoChannels(spread(x, size)), intoBatch(kernel.value)], grouped),
@@ -94,6 +96,8 @@ const convolution: BatchingRule<"conv" | "convTranspose"> = ([x, kernel], node, 
 };
 
 const convKernel: BatchingRule<"convKernel"> = ([x, g], node, size) => {
+  if (!x.batched && node.attributes.groups === 1)
+    return outOfBatch(make("convKernel", [x.value, intoChannels(g.value)], node.attributes), size);
   const grouped = {
     ...geometry(node.attributes),
     size: node.attributes.size,
@@ -184,15 +188,8 @@ const rules: { readonly [P in Primitive]: BatchingRule<P> } = {
   sumUnpool: pooling,
   gather: ([x, indices], node, size) => {
     if (!x.batched) return gather(x.value, indices.value);
-    if (!indices.batched) {
-      const rest = node.inputs[0].shape.slice(1).map((_, i) => i + 2);
-      const picked = gather(transpose(x.value, [1, 0, ...rest]), indices.value);
-      const lead = indices.value.shape.length;
-      const after = picked.shape.slice(lead + 1).map((_, i) => lead + 1 + i);
-      return transpose(picked, [lead, ...indices.value.shape.map((_, i) => i), ...after]);
-    }
-    const rows = node.inputs[0].shape[0];
-    return reshape(gather(intoBatch(x.value), shifted(indices.value, rows)), [size, ...node.shape]);
+    const all = shifted(spread(indices, size), node.inputs[0].shape[0]);
+    return reshape(gather(intoBatch(x.value), all), [size, ...node.shape]);
   },
   scatterAdd: ([indices, values], node, size) => {
     const { rows } = node.attributes;

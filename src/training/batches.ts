@@ -1,7 +1,7 @@
 import type { NdArray } from "../array/ndarray.ts";
 import { stream } from "../array/random.ts";
-import { runKey } from "./members.ts";
 import type { Plan } from "./plan.ts";
+import { runKey } from "./runs.ts";
 
 /** Which examples each step takes. */
 export interface Batches {

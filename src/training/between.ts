@@ -8,7 +8,7 @@ import { change, heldBy, under, valuesOf } from "./values.ts";
 /** Calls the methods' `between` for one run; returns the reason to stop, if one gave it. */
 export async function between(session: Session, i: number, moment: Moment): Promise<string | undefined> {
   const { host, plan, tracks, layout } = session;
-  const { data, validation } = tracks[i].member;
+  const { data, validation } = tracks[i].run;
   let stop: string | undefined;
   for (const [at, { name, method }] of plan.recipe.methods.entries()) {
     if (method.between === undefined) continue;

@@ -2,7 +2,7 @@ import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { NdArray } from "../array/ndarray.ts";
 import { readNpz, writeNpz } from "../array/npz.ts";
 import { type ErrorCode, OckhamError } from "../error.ts";
-import type { Epoch } from "./members.ts";
+import type { Epoch } from "./runs.ts";
 
 /** How a run ended: with values, under `ended/<its place>/`, or with an error. */
 export type Ended =
@@ -19,7 +19,7 @@ export interface Checkpoint {
   /** Seconds spent in training steps. */
   readonly seconds: number;
   /** Of each run that is trained, `total` being the sum of the losses of the current epoch. */
-  readonly members: readonly {
+  readonly runs: readonly {
     readonly total: number;
     readonly history: readonly Epoch[];
     readonly ended?: Ended;

@@ -1,5 +1,4 @@
 export { lift, trains } from "./lift.ts";
-export { type Epoch, type Member, runKey, type SharedOptions, type Trained } from "./members.ts";
 export { feedsOf, type Plan, planOf, shapeOfData, type Training } from "./plan.ts";
 export {
   type Build,
@@ -12,5 +11,7 @@ export {
   select,
   type Values,
 } from "./probe.ts";
+export { type Epoch, type PlanRun, runKey, type SharedOptions, type Trained } from "./runs.ts";
 export { type Named, only, trainable, type View } from "./step.ts";
-export { type TrainOptions, train, trainGroup } from "./train.ts";
+export { evenly, runsAtOnce, type TogetherOptions, trainTogether } from "./together.ts";
+export { type TrainOptions, train } from "./train.ts";

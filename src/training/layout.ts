@@ -1,4 +1,5 @@
-import { type NdArray, sizeOf, storage } from "../array/ndarray.ts";
+import { type NdArray, sameShape, sizeOf, storage } from "../array/ndarray.ts";
+import { OckhamError } from "../error.ts";
 import { input, type Tensor, vmapTraced } from "../tensor/index.ts";
 
 /** How runs lie side by side in one graph: what they have of their `own` has their axis in front. A lone run has no such axis. */
@@ -16,19 +17,30 @@ type Tensors = Readonly<Record<string, Tensor>>;
 /** Arrays of so few entries are looked into; larger ones are the same only if they are one and the same. */
 const few = 2;
 
-const same = (a: NdArray, b: NdArray): boolean =>
+const same = (a: NdArray | undefined, b: NdArray): boolean =>
   a === b ||
-  (sizeOf(a.shape) <= few && a.data.length === b.data.length && a.data.every((v, i) => v === b.data[i]));
+  (a !== undefined &&
+    sizeOf(a.shape) <= few &&
+    a.data.length === b.data.length &&
+    a.data.every((v, i) => v === b.data[i]));
 
 /** The names under which runs are not all given the same. */
 export const differing = ([first, ...others]: readonly Arrays[]): string[] =>
   Object.keys(first).filter((name) => others.some((arrays) => !same(arrays[name], first[name])));
 
-/** One array from those of all runs. */
+/** One array from those of all runs. Throws `bad-shape` naming it unless they are of one shape. */
 export function gathered(arrays: readonly NdArray[], name: string, { own }: Layout): NdArray {
   const [first] = arrays;
   if (!own.has(name)) return first;
   const n = first.data.length;
+  for (const a of arrays)
+    if (a === undefined || !sameShape(a.shape, first.shape) || a.dtype !== first.dtype)
+      throw new OckhamError(
+        "bad-shape",
+        name,
+        `"${name}" is ${first.dtype}[${first.shape}] in one run and ${a === undefined ? "absent" : `${a.dtype}[${a.shape}]`} in another`,
+        "train runs together on data of one shape",
+      );
   const data = storage(first.dtype, arrays.length * n) as Float32Array;
   arrays.forEach((a, i) => {
     data.set(a.data as Float32Array, i * n);

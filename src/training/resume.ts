@@ -1,17 +1,17 @@
 import type { NdArray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import { type Checkpoint, type Ended, saveCheckpoint } from "./checkpoint.ts";
-import type { Member, Trained } from "./members.ts";
 import type { Plan } from "./plan.ts";
+import type { PlanRun, Trained } from "./runs.ts";
 import type { Session, Track } from "./session.ts";
 import { arraysOf, under } from "./values.ts";
 
 const endedPrefix = (i: number): string => `ended/${i}/`;
 
 /** A run at its beginning, or as it was saved. */
-export function trackOf(plan: Plan, member: Member, i: number, saved: Checkpoint | undefined): Track {
-  const { total = 0, history = [], ended } = saved?.members[i] ?? {};
-  const track: Track = { member, total, history: [...history] };
+export function trackOf(plan: Plan, run: PlanRun, i: number, saved: Checkpoint | undefined): Track {
+  const { total = 0, history = [], ended } = saved?.runs[i] ?? {};
+  const track: Track = { run, total, history: [...history] };
   if (ended === undefined) return track;
   if ("code" in ended) {
     const { code, culprit, message, hint } = ended;
@@ -26,12 +26,12 @@ export async function save(session: Session): Promise<void> {
   const { epoch, done, seconds, identity, options, tracks } = session;
   if (options.checkpoint === undefined) return;
   const arrays: Record<string, NdArray> = { ...(await arraysOf(session)) };
-  const members = tracks.map(({ total, history, outcome }, i) => {
+  const runs = tracks.map(({ total, history, outcome }, i) => {
     if (outcome !== undefined && !(outcome instanceof OckhamError))
       for (const [name, a] of Object.entries(outcome.values)) arrays[endedPrefix(i) + name] = a;
     return { total, history, ...(outcome === undefined ? {} : { ended: endedAs(outcome) }) };
   });
-  await saveCheckpoint(options.checkpoint, { identity, epoch, done, seconds, members, arrays });
+  await saveCheckpoint(options.checkpoint, { identity, epoch, done, seconds, runs, arrays });
   session.saved = performance.now();
 }
 

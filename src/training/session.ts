@@ -4,15 +4,15 @@ import type { Handle, Host, Program } from "../runtime/index.ts";
 import { type Batches, batchesOf } from "./batches.ts";
 import { loadCheckpoint } from "./checkpoint.ts";
 import { alone, differing, gathered, type Layout } from "./layout.ts";
-import { type Epoch, givenTo, type Member, type SharedOptions, type Trained } from "./members.ts";
 import { lowerSteps, type Plan } from "./plan.ts";
 import { trackOf } from "./resume.ts";
+import { type Epoch, givenTo, type PlanRun, type SharedOptions, type Trained } from "./runs.ts";
 
 type Arrays = Record<string, NdArray>;
 
 /** What is known of a run under way. */
 export interface Track {
-  readonly member: Member;
+  readonly run: PlanRun;
   readonly history: Epoch[];
   /** Sum of the losses of the current epoch. */
   total: number;
@@ -69,17 +69,17 @@ function layoutOf(plan: Plan, given: readonly Arrays[]): Layout {
 
 export async function open(
   plan: Plan,
-  members: readonly Member[],
+  runs: readonly PlanRun[],
   host: Host,
   options: SharedOptions,
 ): Promise<Session> {
-  const given = members.map((member) => givenTo(plan, member));
+  const given = runs.map((run) => givenTo(plan, run));
   const layout = layoutOf(plan, given);
   const program = await host.load(layout.size === 1 ? plan.steps : stepsOf(plan, layout));
-  const runs = members.map(({ data, seed, hyperparameters = {} }) =>
+  const names = runs.map(({ data, seed, hyperparameters = {} }) =>
     [data.name, seed, ...Object.entries(hyperparameters).flat()].join(" / "),
   );
-  const identity = [options.identity ?? "", ...runs, program.id].join(" / ");
+  const identity = [options.identity ?? "", ...names, program.id].join(" / ");
   const saved =
     options.checkpoint === undefined ? undefined : await loadCheckpoint(options.checkpoint, identity);
   const session: Session = {
@@ -87,8 +87,8 @@ export async function open(
     host,
     options,
     layout,
-    tracks: members.map((member, i) => trackOf(plan, member, i, saved)),
-    batches: batchesOf(plan, layout.own.has("index") ? members.map(({ seed }) => seed) : [members[0].seed]),
+    tracks: runs.map((run, i) => trackOf(plan, run, i, saved)),
+    batches: batchesOf(plan, layout.own.has("index") ? runs.map(({ seed }) => seed) : [runs[0].seed]),
     program,
     identity,
     fresh: saved === undefined,

@@ -4,16 +4,16 @@ import type { Dataset } from "../kinds/index.ts";
 import type { Handle, Host } from "../runtime/index.ts";
 import { between } from "./between.ts";
 import { checkWeights, explainDivergence } from "./debug.ts";
-import { type Epoch, type Member, runKey, type SharedOptions, type Trained } from "./members.ts";
 import type { Plan } from "./plan.ts";
 import { save, saveWhenDue } from "./resume.ts";
+import { type Epoch, type PlanRun, runKey, type SharedOptions, type Trained } from "./runs.ts";
 import { active, close, open, type Session } from "./session.ts";
 import { validate } from "./validation.ts";
 import { heldBy, valuesOf } from "./values.ts";
 
 export interface TrainOptions
   extends SharedOptions,
-    Pick<Member, "validation" | "hyperparameters" | "onEpoch"> {}
+    Pick<PlanRun, "validation" | "hyperparameters" | "onEpoch"> {}
 
 /** Trains a plan on data of its shape. Throws `diverged`, `interrupted`, and what the runtime objects to. */
 export async function train(
@@ -23,8 +23,8 @@ export async function train(
   host: Host,
   { validation, hyperparameters, onEpoch, ...options }: TrainOptions = {},
 ): Promise<Trained> {
-  const member: Member = { data, seed, validation, hyperparameters, onEpoch };
-  const [outcome] = await trainGroup(plan, [member], host, options);
+  const run: PlanRun = { data, seed, validation, hyperparameters, onEpoch };
+  const [outcome] = await trainGroup(plan, [run], host, options);
   if (outcome instanceof OckhamError) throw outcome;
   return outcome;
 }
@@ -32,11 +32,11 @@ export async function train(
 /** What becomes of runs that are trained in one graph. */
 export async function trainGroup(
   plan: Plan,
-  members: readonly Member[],
+  runs: readonly PlanRun[],
   host: Host,
   options: SharedOptions,
 ): Promise<(Trained | OckhamError)[]> {
-  const session = await open(plan, members, host, options);
+  const session = await open(plan, runs, host, options);
   try {
     await loop(session);
     return session.tracks.map(({ outcome }) => outcome as Trained | OckhamError);
@@ -99,7 +99,7 @@ async function finish(session: Session, i: number, stopped?: string): Promise<vo
 const watched = ({ plan, tracks, options }: Session): boolean =>
   options.seconds !== undefined ||
   options.debug === true ||
-  tracks.some(({ member }) => member.validation !== undefined) ||
+  tracks.some(({ run }) => run.validation !== undefined) ||
   plan.recipe.methods.some(({ method }) => method.between !== undefined);
 
 /** Runs some steps: to the end of the epoch at most, or over it where nobody looks. */
@@ -120,10 +120,10 @@ async function endEpoch(session: Session, late: number): Promise<void> {
   const { plan, tracks } = session;
   Object.assign(session, { epoch: session.epoch + 1, done: 0 });
   const scores = await validated(session);
-  for (const [i, { member, history, total }] of active(session)) {
+  for (const [i, { run, history, total }] of active(session)) {
     const line: Epoch = { epoch: session.epoch, trainLoss: total / plan.stepsPerEpoch, ...scores?.[i] };
     history.push(line);
-    member.onEpoch?.(line, plan.epochs);
+    run.onEpoch?.(line, plan.epochs);
   }
   for (const track of tracks) track.total = 0;
   await betweenAll(session, "epoch");
@@ -133,7 +133,7 @@ async function endEpoch(session: Session, late: number): Promise<void> {
 
 async function validated(session: Session) {
   const { host, plan, layout, tracks } = session;
-  const data = tracks.map(({ member }) => member.validation).filter((d) => d !== undefined);
+  const data = tracks.map(({ run }) => run.validation).filter((d) => d !== undefined);
   return data.length === 0 ? undefined : validate(host, plan, await heldBy(session), data, layout);
 }
 
@@ -164,7 +164,7 @@ async function runSteps(session: Session, count: number): Promise<Float32Array> 
   const most = Math.max(plan.stepsPerEpoch, mostExamples / (layout.size * plan.batchSize));
   session.chunk = Math.max(1, Math.floor(Math.min(patience / each, most)));
   for (const [at, { i, step }] of bad.entries()) {
-    const { data, seed } = session.tracks[i].member;
+    const { data, seed } = session.tracks[i].run;
     const own = index.shape.length === 3 ? ofRun(index, i) : index;
     session.tracks[i].outcome = explainDivergence(
       plan,

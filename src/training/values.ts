@@ -1,7 +1,7 @@
 import type { NdArray } from "../array/ndarray.ts";
 import { partsOf } from "./layout.ts";
-import { hyperparametersOf } from "./members.ts";
 import type { Values } from "./probe.ts";
+import { hyperparametersOf } from "./runs.ts";
 import type { Session } from "./session.ts";
 
 type Arrays = Record<string, NdArray>;
@@ -23,7 +23,7 @@ export async function arraysOf(session: Session): Promise<Arrays> {
 /** State, hyperparameters and initial parameters of one run. */
 export async function valuesOf(session: Session, i: number): Promise<Arrays> {
   const { plan, layout, tracks } = session;
-  return { ...partsOf(await arraysOf(session), i, layout), ...hyperparametersOf(plan, tracks[i].member) };
+  return { ...partsOf(await arraysOf(session), i, layout), ...hyperparametersOf(plan, tracks[i].run) };
 }
 
 /** What all runs are fed, on the host. */

@@ -16,7 +16,7 @@ export interface Epoch {
 }
 
 /** One run of a plan: all that may differ from run to run. */
-export interface Member {
+export interface PlanRun {
   readonly data: Dataset;
   readonly seed: number;
   /** The plan's hyperparameters, by name. */
@@ -60,7 +60,7 @@ type Arrays = Record<string, NdArray>;
 /** The run's key: all its random numbers follow from it. */
 export const runKey = (seed: number): Words => foldWords([wordOf("ockham"), wordOf("run")], seed >>> 0);
 
-export const hyperparametersOf = (plan: Plan, { hyperparameters: given = {} }: Member): Arrays => {
+export const hyperparametersOf = (plan: Plan, { hyperparameters: given = {} }: PlanRun): Arrays => {
   const names = Object.keys(plan.hyperparameters);
   for (const name of Object.keys(given))
     if (!names.includes(`hyperparameters/${name}`)) throw unknown(name, names);
@@ -91,8 +91,8 @@ function unknown(name: string, paths: readonly string[]): OckhamError {
 }
 
 /** What a run is given beside its initial state. */
-export const givenTo = (plan: Plan, member: Member): Arrays => ({
-  ...feedsOf(member.data),
-  ...hyperparametersOf(plan, member),
-  key: { dtype: "uint32", shape: [2], data: Uint32Array.from(runKey(member.seed)) },
+export const givenTo = (plan: Plan, run: PlanRun): Arrays => ({
+  ...feedsOf(run.data),
+  ...hyperparametersOf(plan, run),
+  key: { dtype: "uint32", shape: [2], data: Uint32Array.from(runKey(run.seed)) },
 });
