@@ -44,7 +44,9 @@ function groupsOf(plan: Plan, runs: readonly PlanRun[], atOnce: number | undefin
     const size = run.validation?.size ?? 0;
     bySize.set(size, [...(bySize.get(size) ?? []), run]);
   }
-  return [...bySize.values()].flatMap((list) => evenly(list, atOnce ?? runsAtOnce(plan, list)));
+  return [...bySize.values()].flatMap((list) =>
+    evenly(list, atOnce ?? runsAtOnce(plan, list.length, ownBytes(list))),
+  );
 }
 
 /** In as few lists as there can be of at most so many entries, of even length. */
@@ -61,13 +63,19 @@ const fewest = 3;
 /** Bytes of arrays of their own that runs side by side may have. */
 const room = 2 ** 28;
 
-/** How many of the runs are best trained in one graph; 1 where one by one is faster. Depends on shapes alone. */
-export function runsAtOnce(plan: Plan, runs: readonly Pick<PlanRun, "data">[]): number {
-  if (!isLight(plan)) return 1;
+/** Bytes of data that each run has for itself. */
+function ownBytes(runs: readonly PlanRun[]): number {
   const given = runs.map(({ data }) => feedsOf(data));
-  const own = differing(given).reduce((bytes, name) => bytes + given[0][name].data.byteLength, 0);
-  const atOnce = Math.min(most, runs.length, Math.floor(room / Math.max(1, own)));
-  return atOnce < fewest ? 1 : atOnce;
+  return differing(given).reduce((bytes, name) => bytes + given[0][name].data.byteLength, 0);
+}
+
+/**
+ * How many of `count` runs are best trained in one graph, if each has so many bytes of data for itself; 1 where one by
+ * one is faster. The same on every machine.
+ */
+export function runsAtOnce(plan: Plan, count: number, bytes = 0): number {
+  const atOnce = Math.min(most, count, Math.floor(room / Math.max(1, bytes)));
+  return atOnce >= fewest && isLight(plan) ? atOnce : 1;
 }
 
 /** Nanoseconds of one thread: of a floating-point operation in a product, of an entry that an operation makes. */
