@@ -7,45 +7,48 @@ import { runKey } from "./runs.ts";
 export interface Batches {
   /** Those of `count` steps from step `first` of the run on, int32 [count, batch], or [count, seeds, batch] for several seeds. */
   of(first: number, count: number): NdArray;
-  /** Makes ready what will be asked for next, while nothing else is to be done. */
-  prepare(first: number, count: number): void;
+  /** Draws what will be asked for next, little by little, while others work. */
+  prepare(first: number, count: number): Promise<void>;
 }
+
+/** Lets the event loop go on. */
+const turn = () =>
+  new Promise<void>((resolve) => {
+    (globalThis.setImmediate ?? setTimeout)(resolve);
+  });
 
 /** The examples come in an order of each epoch's own, a permutation drawn from the seed and the epoch alone. */
 export function batchesOf({ stepsPerEpoch, batchSize, shape }: Plan, seeds: readonly number[]): Batches {
+  const streams = seeds.map((seed) => stream(runKey(seed)).split("order"));
   const orders = new Map<number, Int32Array[]>();
-  let ready: { readonly first: number; readonly count: number; readonly index: NdArray } | undefined;
 
-  const draw = (epoch: number): Int32Array[] =>
-    seeds.map((seed) => stream(runKey(seed)).split("order").split(epoch).permutation(shape.size));
-
+  const epochOf = (step: number) => Math.floor(step / stepsPerEpoch);
   const ordersOf = (epoch: number): Int32Array[] => {
-    const known = orders.get(epoch) ?? draw(epoch);
+    const known = orders.get(epoch) ?? streams.map((s) => s.split(epoch).permutation(shape.size));
     orders.set(epoch, known);
     return known;
   };
 
-  const make = (first: number, count: number): NdArray => {
-    const data = new Int32Array(count * seeds.length * batchSize);
-    let next = 0;
-    for (let step = first; step < first + count; step++) {
-      const start = (step % stepsPerEpoch) * batchSize;
-      for (const order of ordersOf(Math.floor(step / stepsPerEpoch))) {
-        data.set(order.subarray(start, start + batchSize), next);
-        next += batchSize;
-      }
-    }
-    const lead = seeds.length === 1 ? [count] : [count, seeds.length];
-    return { dtype: "int32", shape: [...lead, batchSize], data };
-  };
-
   return {
     of(first, count) {
-      for (const epoch of orders.keys()) if (epoch < Math.floor(first / stepsPerEpoch)) orders.delete(epoch);
-      return ready?.first === first && ready.count === count ? ready.index : make(first, count);
+      for (const epoch of orders.keys()) if (epoch < epochOf(first)) orders.delete(epoch);
+      const data = new Int32Array(count * seeds.length * batchSize);
+      let next = 0;
+      for (let step = first; step < first + count; step++) {
+        const start = (step % stepsPerEpoch) * batchSize;
+        for (const order of ordersOf(epochOf(step))) {
+          data.set(order.subarray(start, start + batchSize), next);
+          next += batchSize;
+        }
+      }
+      const lead = seeds.length === 1 ? [count] : [count, seeds.length];
+      return { dtype: "int32", shape: [...lead, batchSize], data };
     },
-    prepare(first, count) {
-      ready = { first, count, index: make(first, count) };
+    async prepare(first, count) {
+      for (let epoch = epochOf(first); epoch <= epochOf(first + count - 1); epoch++) {
+        await turn();
+        ordersOf(epoch);
+      }
     },
   };
 }

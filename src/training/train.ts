@@ -150,9 +150,12 @@ async function runSteps(session: Session, count: number): Promise<Float32Array> 
   const held = await heldBy(session);
   const before = session.state;
   const names = Object.keys(before);
-  const running = host.run(program, { ...held, index }, { keep: names });
-  if (plan.epochs * plan.stepsPerEpoch >= first + 2 * count) batches.prepare(first + count, count);
-  const { outputs, milliseconds } = await running;
+  const next = first + count;
+  const ahead = Math.min(count, plan.epochs * plan.stepsPerEpoch - next);
+  const [{ outputs, milliseconds }] = await Promise.all([
+    host.run(program, { ...held, index }, { keep: names }),
+    batches.prepare(next, ahead),
+  ]);
   const losses = (outputs.loss as NdArray).data as Float32Array;
   const bad = failures(session, losses);
   const values = options.debug ? await Promise.all(bad.map(({ i }) => valuesOf(session, i))) : [];
