@@ -108,47 +108,66 @@ export async function probeRows(
   data: Dataset,
   name: string,
   build: Build,
-  rows = 512,
+  rows = mostRows,
 ): Promise<Record<string, NdArray>> {
-  const [result] = await probeSideBySide(host, plan, values, [data], alone, name, build, rows);
+  const [result] = await probeBatches(host, plan, values, rowsOfAll([data], alone, rows), name, build);
   return result;
 }
 
-/** As `probeRows`, for runs side by side, each at its own values and data of one size: the results of each. */
-export async function probeSideBySide(
+const mostRows = 512;
+
+/** Rows of runs side by side, in batches, as graphs are fed them. */
+export interface Rows {
+  /** Rows of each run, and of each in a batch; the last batch is filled up with copies of the last row. */
+  readonly size: number;
+  readonly batch: number;
+  readonly layout: Layout;
+  readonly feeds: Iterable<Values>;
+}
+
+/** The data of each run in batches of at most `rows`; all are of one size. */
+export function rowsOfAll(data: readonly Dataset[], layout: Layout, rows = mostRows): Rows {
+  const [{ size }] = data;
+  const batch = Math.min(rows, size);
+  function* feeds() {
+    for (let start = 0; start < size; start += batch) {
+      const index = Array.from({ length: batch }, (_, i) => Math.min(start + i, size - 1));
+      const each = (batch === size ? data : data.map((d) => select(d, index))).map(feedsOf);
+      const names = Object.keys(each[0]);
+      yield Object.fromEntries(
+        names.map((path) => [
+          path,
+          gathered(
+            each.map((f) => f[path]),
+            path,
+            layout,
+          ),
+        ]),
+      );
+    }
+  }
+  return { size, batch, layout, feeds: { [Symbol.iterator]: feeds } };
+}
+
+/** As `probeRows`, for runs side by side, each at its own values and rows: the results of each. */
+export async function probeBatches(
   host: Host,
   plan: Plan,
   values: Values,
-  data: readonly Dataset[],
-  layout: Layout,
+  { size, batch, layout, feeds }: Rows,
   name: string,
   build: Build,
-  rows = 512,
 ): Promise<Record<string, NdArray>[]> {
-  const [{ size }] = data;
-  const at = Math.min(rows, size);
-  const lowered = known(plan, `${name}/${signature(at, {})}${signatureOf(layout)}`, () =>
-    traceProbe(plan, at, build, {}, layout),
+  const lowered = known(plan, `${name}/${signature(batch, {})}${signatureOf(layout)}`, () =>
+    traceProbe(plan, batch, build, {}, layout),
   );
   const parts: Record<string, NdArray>[] = [];
-  for (let start = 0; start < size; start += rows) {
-    const index = Array.from({ length: at }, (_, i) => Math.min(start + i, size - 1));
-    const feeds = (size <= rows ? data : data.map((d) => select(d, index))).map(feedsOf);
-    const fed = Object.keys(feeds[0]).map((path) => [
-      path,
-      gathered(
-        feeds.map((f) => f[path]),
-        path,
-        layout,
-      ),
-    ]);
-    parts.push(await runOn(host, lowered, { ...values, ...Object.fromEntries(fed) }));
-  }
-  return data.map((_, i) =>
+  for (const fed of feeds) parts.push(await runOn(host, lowered, { ...values, ...fed }));
+  return Array.from({ length: layout.size }, (_, i) =>
     Object.fromEntries(
       Object.keys(parts[0]).map((path) => {
         const own = parts.map((part) => (layout.size === 1 ? part[path] : entryOf(part[path], i)));
-        return [path, size <= rows ? own[0] : joined(own, size)];
+        return [path, own.length === 1 ? own[0] : joined(own, size)];
       }),
     ),
   );

@@ -7,6 +7,7 @@ import { alone, differing, gathered, type Layout } from "./layout.ts";
 import { lowerSteps, type Plan } from "./plan.ts";
 import { trackOf } from "./resume.ts";
 import { type Epoch, givenTo, type PlanRun, type SharedOptions, type Trained } from "./runs.ts";
+import { type Placed, place } from "./validation.ts";
 
 type Arrays = Record<string, NdArray>;
 
@@ -36,6 +37,8 @@ export interface Session {
   /** What every run of the graph is fed beside state and batches. */
   readonly shared: Record<string, Handle>;
   state: Record<string, Handle>;
+  /** What is looked at after every epoch. */
+  validation: Placed | undefined;
   /** State and initial parameters as arrays, while they are the host's. */
   arrays: Arrays | undefined;
   /** The names of those that were changed here, and not there yet. */
@@ -94,6 +97,7 @@ export async function open(
     fresh: saved === undefined,
     shared: {},
     state: {},
+    validation: undefined,
     arrays: undefined,
     changed: new Set(),
     epoch: saved?.epoch ?? 0,
@@ -111,8 +115,10 @@ export async function open(
   return session;
 }
 
-export const close = ({ host, state, shared }: Session): Promise<void> =>
-  host.release(...Object.values(state), ...Object.values(shared));
+export const close = ({ host, state, shared, validation }: Session): Promise<void> => {
+  const placed = (validation?.rows.feeds ?? []).flatMap((feeds) => Object.values(feeds));
+  return host.release(...Object.values(state), ...Object.values(shared), ...placed);
+};
 
 const wideSteps = new WeakMap<Plan, Map<string, ReturnType<typeof lowerSteps>>>();
 
@@ -146,6 +152,8 @@ async function fill(session: Session, given: readonly Arrays[], saved: Readonly<
         saved?.[name] ?? (await host.get(state[name.replace("anchor/", "params/")])),
       );
   }
+  const seen = session.tracks.map(({ run }) => run.validation).filter((data) => data !== undefined);
+  if (seen.length > 0) session.validation = await place(host, seen, layout);
 }
 
 const fromAll = (each: readonly Arrays[], name: string, layout: Layout): NdArray =>

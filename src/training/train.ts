@@ -96,10 +96,10 @@ async function finish(session: Session, i: number, stopped?: string): Promise<vo
 }
 
 /** Whether something looks at the state after every epoch. */
-const watched = ({ plan, tracks, options }: Session): boolean =>
+const watched = ({ plan, validation, options }: Session): boolean =>
   options.seconds !== undefined ||
   options.debug === true ||
-  tracks.some(({ run }) => run.validation !== undefined) ||
+  validation !== undefined ||
   plan.recipe.methods.some(({ method }) => method.between !== undefined);
 
 /** Runs some steps: to the end of the epoch at most, or over it where nobody looks. */
@@ -132,9 +132,8 @@ async function endEpoch(session: Session, late: number): Promise<void> {
 }
 
 async function validated(session: Session) {
-  const { host, plan, layout, tracks } = session;
-  const data = tracks.map(({ run }) => run.validation).filter((d) => d !== undefined);
-  return data.length === 0 ? undefined : validate(host, plan, await heldBy(session), data, layout);
+  const { host, plan, validation } = session;
+  return validation === undefined ? undefined : validate(host, plan, await heldBy(session), validation);
 }
 
 /** Longest stay in one run of the graph, in milliseconds, so that progress and Ctrl-C stay alive. */
