@@ -1,9 +1,11 @@
 import type { DType } from "../array/ndarray.ts";
-import { type AnyNode, lineOf, type Tensor } from "../tensor/graph.ts";
-import { type Fusions, fusions } from "./fuse.ts";
+import { type AnyNode, lineOf, type Node, type Tensor } from "../tensor/graph.ts";
+import { type Fused, fusions } from "./fuse.ts";
 import { lowerNode } from "./lowering.ts";
 import { encodeModel, type GraphProto, type NodeProto, type ValueInfo } from "./proto.ts";
-import { gemm } from "./rules/products.ts";
+import { convWith } from "./rules/convolution.ts";
+import { gemmWith } from "./rules/products.ts";
+import { type Emitter, reshape } from "./rules/rule.ts";
 import type { Scope } from "./scope.ts";
 
 /** An input or output of a lowered graph. */
@@ -83,8 +85,13 @@ export function writeNodes(
   { names, labels }: Written,
   scopeOf: (node: AnyNode) => Scope,
   wanted: readonly AnyNode[],
+  portable = false,
 ): void {
-  const { results, absorbed }: Fusions = fusions(nodes, new Set(wanted), (a, b) => scopeOf(a) === scopeOf(b));
+  const { results, absorbed } = fusions(nodes, {
+    kept: new Set(wanted),
+    together: (a, b) => scopeOf(a) === scopeOf(b),
+    activations: !portable,
+  });
   const nameOf = (node: unknown) => names.get(node as AnyNode) as string;
   for (const node of nodes) {
     if (names.has(node) || absorbed.has(node)) continue;
@@ -92,14 +99,25 @@ export function writeNodes(
     labels.set(label, node);
     const to = scopeOf(node).labelled(label);
     const fused = results.get(node);
-    if (fused === undefined) {
-      names.set(node, lowerNode(node, node.inputs.map(nameOf), to));
-      continue;
-    }
-    const { product, bias, alpha } = fused;
-    const inputs = [...product.inputs, ...(bias === undefined ? [] : [bias])].map(nameOf);
-    names.set(node, gemm(to, inputs, product.attributes, alpha));
+    names.set(
+      node,
+      fused === undefined ? lowerNode(node, node.inputs.map(nameOf), to) : lowerFused(fused, nameOf, to),
+    );
   }
+}
+
+function lowerFused(
+  { core, bias, alpha, relu }: Fused,
+  nameOf: (node: unknown) => string,
+  to: Emitter,
+): string {
+  const inputs = core.inputs.map(nameOf);
+  if (core.op === "conv") {
+    const channels = bias === undefined ? [] : [reshape(to, nameOf(bias), [core.shape[1]])];
+    return convWith(to, [...inputs, ...channels], core as Node<"conv">, { relu });
+  }
+  const added = bias === undefined ? [] : [nameOf(bias)];
+  return gemmWith(to, [...inputs, ...added], (core as Node<"matmul">).attributes, { alpha, relu });
 }
 
 const irVersion = 9;

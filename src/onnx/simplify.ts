@@ -201,11 +201,6 @@ const neg: Simplification<"neg"> = (node, rewrite) => {
 const cast: Simplification<"cast"> = (node, rewrite) =>
   first(node).dtype === node.dtype ? first(node) : sink(node, rewrite);
 
-const step: Simplification<"step"> = (node, rewrite) => {
-  const x = first(node);
-  return x.op === "relu" ? rewrite.make("step", [x.inputs[0]], {}) : sink(node, rewrite);
-};
-
 /** What can be said more simply, by primitive; the others are left as they are. */
 export const simplifications: { readonly [P in Primitive]?: Simplification<P> } = {
   alias: passes,
@@ -228,7 +223,7 @@ export const simplifications: { readonly [P in Primitive]?: Simplification<P> } 
   softplus: sink,
   erf: sink,
   relu: sink,
-  step,
+  step: sink,
   add: withAlgebra("add"),
   sub: withAlgebra("sub"),
   mul: withAlgebra("mul"),
