@@ -1,11 +1,8 @@
 import type { DType } from "../array/ndarray.ts";
-import { type AnyNode, lineOf, type Node, type Tensor } from "../tensor/graph.ts";
-import { type Fused, fusions } from "./fuse.ts";
+import { type AnyNode, lineOf, type Tensor } from "../tensor/graph.ts";
+import { fusions, lowerFused } from "./fuse.ts";
 import { lowerNode } from "./lowering.ts";
 import { encodeModel, type GraphProto, type NodeProto, type ValueInfo } from "./proto.ts";
-import { convWith } from "./rules/convolution.ts";
-import { gemmWith } from "./rules/products.ts";
-import { type Emitter, reshape } from "./rules/rule.ts";
 import type { Scope } from "./scope.ts";
 
 /** An input or output of a lowered graph. */
@@ -26,6 +23,8 @@ export interface Lowered {
   readonly nodeCount: number;
   /** Whether only a single thread runs it rightly. */
   readonly serial: boolean;
+  /** The same graph for several threads, where only a single one runs this form rightly. */
+  readonly parallel?: () => Lowered;
   /** The primitive and the caller's line behind a text that names one of the nodes, such as a runtime's message. */
   originOf(text: string): { readonly op: string; readonly line: string | undefined } | undefined;
 }
@@ -106,29 +105,19 @@ export function writeNodes(
   }
 }
 
-function lowerFused(
-  { core, bias, alpha, relu }: Fused,
-  nameOf: (node: unknown) => string,
-  to: Emitter,
-): string {
-  const inputs = core.inputs.map(nameOf);
-  if (core.op === "conv") {
-    const channels = bias === undefined ? [] : [reshape(to, nameOf(bias), [core.shape[1]])];
-    return convWith(to, [...inputs, ...channels], core as Node<"conv">, { relu });
-  }
-  const added = bias === undefined ? [] : [nameOf(bias)];
-  return gemmWith(to, [...inputs, ...added], (core as Node<"matmul">).attributes, { alpha, relu });
-}
+/** Operators that lose sums on several threads. */
+const serialOnly: ReadonlySet<string> = new Set(["ScatterND"]);
 
 const irVersion = 9;
 const opsets = { "": 18, "com.microsoft": 1 };
 
-/** The finished file. `inner` are the nodes of its subgraphs. */
+/** The finished file. `inner` are the nodes of its subgraphs; `parallel` lowers the same for several threads. */
 export function assemble(
   ports: Ports,
   content: Pick<GraphProto, "nodes" | "initializers">,
   labels: ReadonlyMap<string, AnyNode>,
-  inner: readonly NodeProto[] = [],
+  inner: readonly NodeProto[],
+  parallel: () => Lowered,
 ): Lowered {
   const bytes = encodeModel({
     irVersion,
@@ -141,11 +130,18 @@ export function assemble(
       outputs: ports.outputs.map(infoOf),
     },
   });
+  const serial = [...content.nodes, ...inner].some(({ op }) => serialOnly.has(op));
+  let known: Lowered | undefined;
+  const again = () => {
+    known ??= parallel();
+    return known;
+  };
   return {
     bytes,
     ...ports,
     nodeCount: content.nodes.length + inner.length,
-    serial: [...content.nodes, ...inner].some(({ op }) => op === "ScatterND"),
+    serial,
+    ...(serial ? { parallel: again } : {}),
     originOf: (text) => {
       for (const [label] of text.matchAll(/[a-zA-Z]+_\d+/g)) {
         const node = labels.get(label);

@@ -1,7 +1,16 @@
+import { sameShape } from "../array/ndarray.ts";
 import { type AnyNode, literalValue, type Node } from "../tensor/graph.ts";
+import { convWith } from "./rules/convolution.ts";
+import { halfPlusHalf } from "./rules/elementwise.ts";
+import { gemmWith } from "./rules/products.ts";
+import { sumOfSquares } from "./rules/reductions.ts";
+import { type Emitter, product, reshape } from "./rules/rule.ts";
 
-/** A product of two matrices, or a convolution, that takes in what follows it: one Gemm or Conv of ONNX Runtime. */
-export interface Fused {
+/** The name of a node's value. */
+type NameOf = (node: unknown) => string;
+
+/** A product or a convolution that takes in what follows it: one Gemm, FusedMatMul or Conv of ONNX Runtime. */
+interface Core {
   readonly core: Node<"matmul"> | Node<"conv">;
   /** What is added, as it broadcasts to the result. */
   readonly bias?: AnyNode;
@@ -10,6 +19,9 @@ export interface Fused {
   readonly relu: boolean;
 }
 
+/** Nodes that become one operator of ONNX Runtime. */
+export type Fused = Core | { write(nameOf: NameOf, to: Emitter): string };
+
 export interface Fusions {
   /** By the node whose value the fused operation gives. */
   readonly results: ReadonlyMap<AnyNode, Fused>;
@@ -17,8 +29,11 @@ export interface Fusions {
   readonly absorbed: ReadonlySet<AnyNode>;
 }
 
+const isProduct = (node: AnyNode): node is Node<"matmul"> & { op: "matmul" } =>
+  node.op === "matmul" && node.dtype !== "float16";
+
 const isGemm = (node: AnyNode): node is Node<"matmul"> & { op: "matmul" } =>
-  node.op === "matmul" && node.dtype !== "float16" && node.inputs.every((i) => i.shape.length === 2);
+  isProduct(node) && node.inputs.every((i) => i.shape.length === 2);
 
 const isConv = (node: AnyNode): node is Node<"conv"> & { op: "conv" } =>
   node.op === "conv" && node.dtype === "float32";
@@ -44,7 +59,9 @@ interface Joined {
   readonly absorbs: AnyNode;
 }
 
-const bare = (core: Fused["core"]): Fused => ({ core, alpha: 1, relu: false });
+const bare = (core: Core["core"]): Core => ({ core, alpha: 1, relu: false });
+
+const isCore = (fused: Fused | undefined): fused is Core => fused !== undefined && "core" in fused;
 
 /** From a node to what it joins, or null; tried in this order. */
 const joints: readonly ((node: AnyNode, known: Known) => Joined | null)[] = [
@@ -65,18 +82,49 @@ const joints: readonly ((node: AnyNode, known: Known) => Joined | null)[] = [
     const inputs = node.inputs as readonly AnyNode[];
     for (const [i, core] of inputs.entries()) {
       const alpha = literalValue(inputs[1 - i]);
-      if (isGemm(core) && alpha !== undefined && inputs[1 - i].shape.length <= 2)
+      if (isProduct(core) && alpha !== undefined && inputs[1 - i].shape.length <= core.shape.length)
         return { fused: { ...bare(core), alpha }, absorbs: core };
     }
     return null;
   },
-  function activation(node, known) {
-    if (node.op !== "relu" || node.dtype !== "float32") return null;
+  /** The sum of all x^2. */
+  function squares(node) {
     const inner = node.inputs[0] as AnyNode;
-    const fused = known(inner) ?? (isGemm(inner) || isConv(inner) ? bare(inner) : undefined);
-    return fused === undefined ? null : { fused: { ...fused, relu: true }, absorbs: inner };
+    if (node.op !== "sum" || node.dtype !== "float32" || inner.op !== "mul") return null;
+    const [a, b] = inner.inputs;
+    if (a !== b || node.attributes.axes.length !== inner.shape.length) return null;
+    return { fused: { write: (nameOf, to) => sumOfSquares(node, [nameOf(a)], to) }, absorbs: inner };
+  },
+  /** (1 + x) / 2 of what is between -1 and 1. */
+  function share(node) {
+    if (node.op !== "mul" || node.dtype !== "float32") return null;
+    const [sum, x] = summand(node, 0.5, "add");
+    const [inner] = sum === undefined ? [] : summand(sum, 1, "erf", "tanh");
+    if (sum === undefined || inner === undefined || x === undefined) return null;
+    return { fused: { write: (nameOf, to) => halfPlusHalf(nameOf(inner), to) }, absorbs: sum };
   },
 ];
+
+/** The operand beside a literal, where it is one of some operations and has the result's shape; and the literal. */
+function summand(node: AnyNode, value: number, ...ops: readonly string[]): readonly AnyNode[] {
+  const [a, b] = node.inputs as readonly AnyNode[];
+  for (const [x, literal] of [
+    [a, b],
+    [b, a],
+  ])
+    if (literalValue(literal) === value && ops.includes(x.op) && sameShape(x.shape, node.shape))
+      return [x, literal];
+  return [];
+}
+
+/** A relu of what has been joined already. */
+function activation(node: AnyNode, known: Known): Joined | null {
+  if (node.op !== "relu" || node.dtype !== "float32") return null;
+  const inner = node.inputs[0] as AnyNode;
+  const fused = known(inner) ?? (isGemm(inner) || isConv(inner) ? bare(inner) : undefined);
+  if (!isCore(fused) || !(isGemm(fused.core as AnyNode) || isConv(fused.core as AnyNode))) return null;
+  return { fused: { ...fused, relu: true }, absorbs: inner };
+}
 
 export interface FusionRules {
   /** Nodes whose value is wanted by name. */
@@ -94,7 +142,7 @@ export function fusions(nodes: readonly AnyNode[], { kept, together, activations
     for (const i of node.inputs as readonly AnyNode[]) uses.set(i, (uses.get(i) ?? 0) + 1);
   const results = new Map<AnyNode, Fused>();
   const absorbed = new Set<AnyNode>();
-  const used = activations ? joints : joints.slice(0, -1);
+  const used = activations ? [...joints, activation] : joints;
   for (const node of nodes) {
     const joined = used.map((joint) => joint(node, (n) => results.get(n))).find((j) => j !== null);
     if (joined === undefined) continue;
@@ -106,4 +154,20 @@ export function fusions(nodes: readonly AnyNode[], { kept, together, activations
     absorbed.add(absorbs);
   }
   return { results, absorbed };
+}
+
+/** The one operator of some fused nodes; returns the name of the result. */
+export function lowerFused(fused: Fused, nameOf: NameOf, to: Emitter): string {
+  if (!isCore(fused)) return fused.write(nameOf, to);
+  const { core, bias, alpha, relu } = fused;
+  const inputs = core.inputs.map(nameOf);
+  if (core.op === "conv") {
+    const channels = bias === undefined ? [] : [reshape(to, nameOf(bias), [core.shape[1]])];
+    return convWith(to, [...inputs, ...channels], core as Node<"conv">, { relu });
+  }
+  const { transposeA, transposeB } = (core as Node<"matmul">).attributes;
+  if (core.inputs.some(({ shape }) => shape.length > 2))
+    return product(to, inputs[0], inputs[1], { transA: transposeA, transB: transposeB, alpha });
+  const added = bias === undefined ? [] : [nameOf(bias)];
+  return gemmWith(to, [...inputs, ...added], { transposeA, transposeB }, { alpha, relu });
 }

@@ -18,7 +18,7 @@ import { freshNames, openScope } from "./scope.ts";
 export interface GraphSpec {
   readonly inputs: Readonly<Record<string, Tensor>>;
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Whether it is meant for hosts with several threads; false unless told. A graph that is not runs on one thread where it must. */
+  /** Whether several threads may run it; false unless told, when `Lowered.parallel` has that form where it differs. */
   readonly parallel?: boolean;
 }
 
@@ -45,7 +45,7 @@ function write({ inputs, outputs, parallel = false }: GraphSpec, portable = fals
  */
 export function lower(spec: GraphSpec): Lowered {
   const { ports, content, labels } = write(spec);
-  return assemble(ports, content, labels);
+  return assemble(ports, content, labels, [], () => lower({ ...spec, parallel: true }));
 }
 
 /** As `lower`, in pieces, for files that other runtimes may open: without fused activations. */

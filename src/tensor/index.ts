@@ -1,3 +1,4 @@
+export * from "./activations.ts";
 export * from "./elementwise.ts";
 export {
   type AnyNode,

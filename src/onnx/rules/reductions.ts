@@ -9,6 +9,8 @@ const over =
   };
 
 export const sum: LowerRule<"sum"> = over("ReduceSum");
+/** Of the numbers that are squared; faster than two operators where all axes go. */
+export const sumOfSquares: LowerRule<"sum"> = over("ReduceSumSquare");
 export const amax: LowerRule<"amax"> = over("ReduceMax");
 
 export const argMax: LowerRule<"argMax"> = (node, [x], to) =>
