@@ -32,7 +32,7 @@ export interface LoopSpec {
   readonly shared: Readonly<Record<string, Tensor>>;
   /** Values of one step, stacked along a new leading axis. */
   readonly collected: Readonly<Record<string, Tensor>>;
-  /** Whether it is meant for hosts with several threads; false unless told. A graph that is not runs on one thread where it must. */
+  /** Whether several threads may run it; false unless told, when `Lowered.parallel` has that form where it differs. */
   readonly parallel?: boolean;
 }
 
@@ -74,7 +74,8 @@ export function lowerLoop(spec: LoopSpec): Lowered {
   const written = emptyWritten();
   for (const { node, port } of [...step.carried.map(({ from }) => from), ...step.shared])
     written.names.set(node, port.value);
-  return spec.length === 1 ? singleStep(step, written) : scan(step, written, spec.length);
+  const parallel = () => lowerLoop({ ...spec, parallel: true });
+  return spec.length === 1 ? singleStep(step, written, parallel) : scan(step, written, spec.length, parallel);
 }
 
 function rewrittenStep(spec: LoopSpec): Step {
@@ -107,6 +108,7 @@ function rewrittenStep(spec: LoopSpec): Step {
 function singleStep(
   { ports, parallel, nodes, carried, scanned, collected }: Step,
   written: Written,
+  again: () => Lowered,
 ): Lowered {
   const scope = openScope(freshNames(contentTable()), parallel);
   const unstack = scope.labelled("scanned");
@@ -118,7 +120,7 @@ function singleStep(
   const stack = scope.labelled("collected");
   for (const { node, port } of collected)
     scope.publish(reshape(stack, written.names.get(node) as string, port.shape), port.value);
-  return assemble(ports, scope.finish(), written.labels);
+  return assemble(ports, scope.finish(), written.labels, [], again);
 }
 
 /** The nodes whose value may differ from step to step. */
@@ -136,7 +138,7 @@ const ofStep = (port: Port, value: string, stacked: boolean): Port => ({
   shape: stacked ? port.shape.slice(1) : port.shape,
 });
 
-function scan(step: Step, written: Written, length: number | undefined): Lowered {
+function scan(step: Step, written: Written, length: number | undefined, again: () => Lowered): Lowered {
   const { ports, nodes, scanned, collected } = step;
   const names = freshNames(contentTable());
   const outer = openScope(names, step.parallel);
@@ -169,7 +171,7 @@ function scan(step: Step, written: Written, length: number | undefined): Lowered
     },
     Math.max(1, scanned.length),
   );
-  return assemble(ports, outer.finish(), written.labels, content.nodes);
+  return assemble(ports, outer.finish(), written.labels, content.nodes, again);
 }
 
 /** Something to scan for a loop that has nothing but a length. */

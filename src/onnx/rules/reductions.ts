@@ -1,5 +1,5 @@
 import { isFloat } from "../../tensor/shapes.ts";
-import { cast, ints, type LowerRule, number, product, reshape, vector } from "./rule.ts";
+import { cast, ints, type LowerRule, number, product, vector } from "./rule.ts";
 
 const over =
   (op: string): LowerRule<"sum" | "amax"> =>
@@ -19,14 +19,17 @@ const manyRows = 8;
  * among others.
  */
 export const sum: LowerRule<"sum"> = (node, inputs, to) => {
-  const { axes } = node.attributes;
+  const { axes, keep } = node.attributes;
   const [{ shape, dtype }] = node.inputs;
   const rows = shape.at(-2) as number;
   if (axes.length !== 1 || axes[0] !== -2 || !isFloat(dtype) || rows < manyRows)
     return reduceSum(node, inputs, to);
-  const ones = vector(to, new Float32Array(rows).fill(1), dtype, [1, rows]);
-  return reshape(to, product(to, ones, inputs[0]), node.shape);
+  const ones = vector(to, new Float32Array(rows).fill(1), dtype, keep ? [1, rows] : [rows]);
+  return product(to, ones, inputs[0]);
 };
+
+/** Of the numbers that are squared; faster than two operators where all axes go. */
+export const sumOfSquares: LowerRule<"sum"> = over("ReduceSumSquare");
 export const amax: LowerRule<"amax"> = over("ReduceMax");
 
 export const argMax: LowerRule<"argMax"> = (node, [x], to) =>
