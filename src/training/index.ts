@@ -1,5 +1,6 @@
+export type { Layout } from "./layout.ts";
 export { lift, trains } from "./lift.ts";
-export { feedsOf, type Plan, planOf, shapeOfData, type Training } from "./plan.ts";
+export { feedsOf, lowerSteps, type Plan, planOf, shapeOfData, type Training } from "./plan.ts";
 export {
   type Build,
   evaluationKey,
