@@ -3,7 +3,9 @@ import { type AnyNode, lineOf, type Tensor } from "../tensor/graph.ts";
 import { fusions, lowerFused } from "./fuse.ts";
 import { lowerNode } from "./lowering.ts";
 import { encodeModel, type GraphProto, type NodeProto, type ValueInfo } from "./proto.ts";
+import { split } from "./rules/shaping.ts";
 import type { Scope } from "./scope.ts";
+import { pieces } from "./split.ts";
 
 /** An input or output of a lowered graph. */
 export interface Port {
@@ -86,17 +88,23 @@ export function writeNodes(
   wanted: readonly AnyNode[],
   portable = false,
 ): void {
-  const { results, absorbed } = fusions(nodes, {
-    kept: new Set(wanted),
-    together: (a, b) => scopeOf(a) === scopeOf(b),
-    activations: !portable,
-  });
+  const together = (a: AnyNode, b: AnyNode) => scopeOf(a) === scopeOf(b);
+  const { results, absorbed } = fusions(nodes, { kept: new Set(wanted), together, activations: !portable });
+  const cut = pieces(nodes, together);
   const nameOf = (node: unknown) => names.get(node as AnyNode) as string;
   for (const node of nodes) {
     if (names.has(node) || absorbed.has(node)) continue;
     const label = `${node.op}_${labels.size}`;
     labels.set(label, node);
     const to = scopeOf(node).labelled(label);
+    const all = cut.get(node);
+    if (all !== undefined) {
+      const parts = split(all, nameOf(all.source), to);
+      all.slices.forEach((slice, i) => {
+        names.set(slice as AnyNode, parts[i]);
+      });
+      continue;
+    }
     const fused = results.get(node);
     names.set(
       node,
