@@ -37,11 +37,14 @@ export { openHost, openInline, openPool } from "./runtime/index.ts";
 export * as tensor from "./tensor/index.ts";
 export {
   lift,
+  type PlanRun,
   planOf,
   predict,
   select,
+  type TogetherOptions,
   type Trained,
   type Training,
   type TrainOptions,
   train,
+  trainTogether,
 } from "./training/index.ts";

@@ -72,7 +72,8 @@ export function processCaller(options: EngineOptions): Caller {
   const settle = (id: number) => {
     const call = waiting.get(id);
     waiting.delete(id);
-    if (waiting.size === 0) hold(false);
+    // an answer to what nobody waits for any more must not let the process end while it is being closed
+    if (call !== undefined && waiting.size === 0) hold(false);
     return call;
   };
   const end = (error: OckhamError) => {

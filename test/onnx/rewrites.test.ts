@@ -99,7 +99,7 @@ const rewrites: Readonly<Record<string, readonly [Tensor, readonly string[]]>> =
   "x - (-y) = x + y": [sub(x, neg(y)), ["Add"]],
   "x + x = 2 x": [add(mul(x, s), mul(s, x)), ["Mul", "Mul"]],
   "sum of x s": [sum(mul(x, s)), ["ReduceSum", "Mul"]],
-  "sum of x row over the rows": [sum(mul(x, row), { axes: [0] }), ["ReduceSum", "Mul"]],
+  "sum of x row over the rows": [sum(mul(x, row), { axes: [0] }), ["MatMul", "Mul"]],
   "sum of x / column over the columns, kept": [
     sum(div(x, column), { axes: [1], keep: true }),
     ["ReduceSum", "Div"],
