@@ -33,7 +33,16 @@ export { type ErrorCode, OckhamError } from "./error.ts";
 export * from "./kinds/index.ts";
 export { cnn, mlp, models, resnet, staged } from "./nn/models.ts";
 export { type Entry, registry } from "./registry.ts";
-export { openHost, openInline, openPool } from "./runtime/index.ts";
+export {
+  type Device,
+  type Host,
+  type HostOptions,
+  openHost,
+  openInline,
+  openModel,
+  openPool,
+  type Setup,
+} from "./runtime/index.ts";
 export * as tensor from "./tensor/index.ts";
 export {
   lift,

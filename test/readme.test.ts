@@ -45,8 +45,9 @@ describe("README", () => {
     expect(stdout.match(/epoch: 20, trainLoss/g)?.length).toBe(9);
   });
 
+  // the block after it is for browsers: test/browser runs it
   it("brings a method of one's own", async () => {
-    const mine = file("mine.ts", blocks[3]);
+    const mine = file("mine.ts", blocks[4]);
     const command = [
       "dist/src/cli/main.js",
       "compare",

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Estimator } from "../kinds/index.ts";
 import { registry } from "../registry.ts";
-import { openPool, type Pool } from "../runtime/index.ts";
+import { type Device, openHost, openPool, type Pool } from "../runtime/index.ts";
 import type { Epoch } from "../training/index.ts";
 import { shelf } from "./candidates.ts";
 import { metricsFor } from "./catalogue.ts";
@@ -35,6 +35,8 @@ export interface CompareOptions {
   readonly resume?: boolean;
   /** Trials at a time; the machine's cores unless told. */
   readonly workers?: number;
+  /** What trains; the processor unless told. */
+  readonly device?: Device;
   readonly signal?: AbortSignal;
   readonly debug?: boolean;
   readonly on?: Listener;
@@ -53,11 +55,12 @@ export interface Run extends Tracing {
  * `interrupted` when the signal fires.
  */
 export async function compare(request: CompareRequest, options: CompareOptions): Promise<Comparison> {
-  const { on = {}, signal } = options;
+  const { on = {}, signal, device = "cpu" } = options;
   const begun = performance.now();
   on.phase?.("preparing");
   const members = shelf(request.own, request.models);
   const setting = await settingOf(request, members);
+  if (device !== "cpu") await checkDevice(device);
   const workers = Math.max(1, options.workers ?? availableParallelism());
   // the first seed is prepared and traced before anything is written, so that refusals leave nothing behind
   const firstSeed = prepare(request.data, setting.seeds[0], request.split ?? {}, setting.data.labelNoise);
@@ -73,7 +76,7 @@ export async function compare(request: CompareRequest, options: CompareOptions):
   };
   await plansOfAll(tracing);
   const store = await openStore(options.out, setting, options.resume ?? false);
-  const pool = openPool(workers);
+  const pool = openPool(workers, { device });
   const stop = () => void pool.close();
   signal?.addEventListener("abort", stop);
   const run: Run = { ...tracing, store, pool, times: [] };
@@ -94,6 +97,16 @@ export async function compare(request: CompareRequest, options: CompareOptions):
   } finally {
     signal?.removeEventListener("abort", stop);
     await pool.close();
+  }
+}
+
+/** Throws `runtime`, with what it needs, where the device cannot be used. */
+async function checkDevice(device: Device): Promise<void> {
+  const host = openHost({ device });
+  try {
+    await host.ready();
+  } finally {
+    await host.close();
   }
 }
 
@@ -161,7 +174,7 @@ function ordered(trials: readonly Trial[], setting: Setting): Trial[] {
 }
 
 function conclude(run: Run, workers: number, seconds: number): Comparison {
-  const { setting, store, times } = run;
+  const { setting, store, times, options } = run;
   const metrics = metricsFor(setting.data.task);
   const trials = ordered(store.trials, setting);
   const references = [...store.references].sort(
@@ -169,7 +182,7 @@ function conclude(run: Run, workers: number, seconds: number): Comparison {
   );
   return {
     setting,
-    environment: environmentOf(workers, new Date()),
+    environment: environmentOf(workers, new Date(), options.device),
     metrics,
     trials,
     references,

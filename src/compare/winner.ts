@@ -27,7 +27,7 @@ export async function exportWinner(
   request: CompareRequest,
   { setting, trials, outcome }: Comparison,
   path: string,
-  { signal }: Pick<CompareOptions, "signal"> = {},
+  { signal, device }: Pick<CompareOptions, "signal" | "device"> = {},
 ): Promise<ExportedWinner> {
   const candidate = setting.candidates.find(({ name }) => name === outcome.winner);
   const best = bestOf(
@@ -50,7 +50,7 @@ export async function exportWinner(
     await trainingOf(candidate, methods, rate, best.epochs, setting, prepared, members),
     prepared.train,
   );
-  const host = openHost();
+  const host = openHost({ device });
   try {
     const [trained] = await trainTrials(candidate, plan, [{ prepared, seed: best.seed }], host, { signal });
     if (hasFailed(trained))

@@ -23,8 +23,6 @@ export interface Lowered {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly nodeCount: number;
-  /** Whether only a single thread runs it rightly. */
-  readonly serial: boolean;
   /** The same graph for several threads, where only a single one runs this form rightly. */
   readonly parallel?: () => Lowered;
   /** The primitive and the caller's line behind a text that names one of the nodes, such as a runtime's message. */
@@ -148,7 +146,6 @@ export function assemble(
     bytes,
     ...ports,
     nodeCount: content.nodes.length + inner.length,
-    serial,
     ...(serial ? { parallel: again } : {}),
     originOf: (text) => {
       for (const [label] of text.matchAll(/[a-zA-Z]+_\d+/g)) {

@@ -191,7 +191,7 @@ export function make<P extends Primitive>(
   const origin: Origin = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 24;
-  Error.captureStackTrace(origin, make);
+  Error.captureStackTrace?.(origin, make);
   Error.stackTraceLimit = limit;
   const result = shapeOf(op, inputs, attributes);
   if ("problem" in result) {
@@ -208,14 +208,26 @@ export function make<P extends Primitive>(
 
 const at = (line: string | undefined) => (line === undefined ? "" : `, at ${line}`);
 const ownRoom = /[\\/](src|dist)[\\/]tensor[\\/]/;
+/** A place in the stack as V8, or as other engines write it. */
+const frame = /\((.+:\d+:\d+)\)$|at (?:async )?(.+:\d+:\d+)$|@(.+:\d+:\d+)$/;
+const fileOf = (place: string) => place.replace(/:\d+:\d+$/, "");
 
-/** The first line of code outside the tensor room that led to this node, or undefined. */
+/**
+ * The first line of code outside the tensor room that led to this node, or undefined. In a bundle of one file nothing
+ * tells whose code a line is: there it is the innermost lines, "a < b < c", of which the caller's is one.
+ */
 export function lineOf(node: { readonly origin: Origin }): string | undefined {
-  const frames = (node.origin.stack ?? "").split("\n").slice(1);
-  const places = frames.map((line) => line.match(/\((.+:\d+:\d+)\)$|at (?:async )?(.+:\d+:\d+)$/));
-  const frame = places.find((m) => m !== null && !ownRoom.test(m[0]) && !m[0].includes("node:internal"));
-  return frame?.[1] ?? frame?.[2];
+  const places = (node.origin.stack ?? "").split("\n").flatMap((line) => {
+    const m = line.match(frame);
+    return m === null || /node:internal|<anonymous>/.test(m[0]) ? [] : [m[1] ?? m[2] ?? m[3]];
+  });
+  if (places.length === 0) return undefined;
+  const inner = fileOf(places[0]);
+  const outside = places.find((place) => !ownRoom.test(place) && fileOf(place) !== inner);
+  return outside ?? (ownRoom.test(inner) ? undefined : places.slice(0, innermost).join(" < "));
 }
+
+const innermost = 4;
 
 /** The node behind a tensor. */
 export const nodeOf = (t: Tensor): AnyNode => t as AnyNode;
