@@ -85,11 +85,11 @@ const perEntry = 0.3;
  * Nanoseconds of arithmetic in an operation of the step, on average, up to which runs side by side are faster. What
  * they save is the time that ONNX Runtime takes to begin an operation, which is paid once for all; what they lose is
  * that their arrays leave the cache. Measured with 5 and 10 runs, Adam, one thread, as the time together over the time
- * one by one: 0.42 and 0.28 at 65 (an MLP 2-64-1), 0.62 and 0.53 at 400 (64-64-10), 0.8 and 0.7 at 1100 (64-128-64-10,
- * batch 32), 0.7 and 0.6 at 1800 (a residual network on 8x8), 0.85 and 0.8 at 2900 (64-128-64-10, batch 128), 0.95 and
- * 0.9 at 3300 (3x3 convolutions 16-32 on 8x8, batch 32), 0.9 to 1.2 from 5000 on (784-256-256-10, batch 128: 37000).
+ * one by one: 0.46 and 0.34 at 65 (an MLP 2-64-1), 0.7 and 0.55 at 400 (64-64-10), 0.8 and 0.72 at 1100 (64-128-64-10,
+ * batch 32), 0.9 at 1800 (a residual network on 8x8), 0.9 at 2900 (64-128-64-10, batch 128), 0.95 to
+ * 1.05 from 3300 on (3x3 convolutions 16-32 on 8x8, batch 32), 1 to 1.15 at 37000 (784-256-256-10, batch 128).
  */
-const lightest = 3000;
+const lightest = 2000;
 
 const light = new WeakMap<Plan, boolean>();
 
