@@ -25,7 +25,7 @@ const rowsOfRooms: readonly (readonly string[])[] = [
   ["settings"],
   ["compare"],
   ["cli", "studio"],
-  ["index.ts"],
+  ["index.ts", "browser.ts"],
 ];
 
 const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));

@@ -33,15 +33,27 @@ export { type ErrorCode, OckhamError } from "./error.ts";
 export * from "./kinds/index.ts";
 export { cnn, mlp, models, resnet, staged } from "./nn/models.ts";
 export { type Entry, registry } from "./registry.ts";
-export { openHost, openInline, openPool } from "./runtime/index.ts";
+export {
+  type Device,
+  type Host,
+  type HostOptions,
+  openHost,
+  openInline,
+  openModel,
+  openPool,
+  type Setup,
+} from "./runtime/index.ts";
 export * as tensor from "./tensor/index.ts";
 export {
   lift,
+  type PlanRun,
   planOf,
   predict,
   select,
+  type TogetherOptions,
   type Trained,
   type Training,
   type TrainOptions,
   train,
+  trainTogether,
 } from "./training/index.ts";

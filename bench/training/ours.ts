@@ -25,7 +25,15 @@ import {
   type Tensor,
   vmap,
 } from "../../src/tensor/index.ts";
-import { feedsOf, type Named, type Plan, planOf } from "../../src/training/index.ts";
+import {
+  feedsOf,
+  type Layout,
+  lowerSteps,
+  type Named,
+  type Plan,
+  planOf,
+  runsAtOnce,
+} from "../../src/training/index.ts";
 import { type Arrays, dataOf, factorsOf, isAdapted, lossOf, modelOf } from "./problem.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -89,6 +97,8 @@ export interface Program {
   readonly initial?: Lowered;
   /** Everything else that is fed, by name. */
   readonly arrays: Arrays;
+  /** How several seeds lie side by side in one graph; without it each goes through it by itself. */
+  readonly together?: Layout;
 }
 
 const without = (prefix: string, arrays: Arrays): Arrays =>
@@ -162,11 +172,22 @@ const hessian = (workload: Workload, arrays: Arrays): Program => {
   });
 };
 
+/** Seeds side by side where the trainer would have them so. All see the same batches here. */
+function layoutOf(plan: Plan, seeds: number): Layout | undefined {
+  if (runsAtOnce(plan, seeds) < seeds) return undefined;
+  const state = plan.initial.outputs.map(({ name }) => name);
+  return { size: seeds, own: new Set(state.filter((name) => name !== "count")) };
+}
+
 /** The graphs of a workload; `arrays` as `startOf` gives them. */
 export function programOf(workload: Workload, arrays: Arrays): Program {
   if (workload.step === "per-example") return perExample(workload, arrays);
   if (workload.step === "hvp") return hessian(workload, arrays);
   const examples = { x: arrays["data/x"], y: arrays["data/y"] };
   const plan = planFor(workload, examples, without("params/", arrays));
-  return { steps: plan.steps, initial: plan.initial, arrays: feedsOf(dataOf(workload, examples)) };
+  const fed = feedsOf(dataOf(workload, examples));
+  const together = workload.seeds === undefined ? undefined : layoutOf(plan, workload.seeds);
+  return together === undefined
+    ? { steps: plan.steps, initial: plan.initial, arrays: fed }
+    : { steps: lowerSteps(plan.traced, together), initial: plan.initial, arrays: fed, together };
 }

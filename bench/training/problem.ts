@@ -1,10 +1,9 @@
 import { type NdArray, sizeOf } from "../../src/array/ndarray.ts";
 import { type Stream, stream } from "../../src/array/random.ts";
 import type { Dataset, Leaf, Loss, Model } from "../../src/kinds/index.ts";
-import { cnn, languageModel, mlp, resnet } from "../../src/nn/index.ts";
+import { cnn, languageModel, mlp, nextToken, resnet } from "../../src/nn/index.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
-import { logSoftmax, mean, mul, neg, oneHot, sum } from "../../src/tensor/index.ts";
 import type { Network, Workload } from "./workloads.ts";
 
 export type Arrays = Readonly<Record<string, NdArray>>;
@@ -21,16 +20,6 @@ export function modelOf(network: Network): Model {
       return languageModel(network.vocabulary, network.tokens, network);
   }
 }
-
-/** Cross entropy of the next id, averaged over the places of a text: [n, tokens, vocabulary], int32 [n, tokens] -> [n]. */
-const nextToken: Loss = {
-  tasks: ["tokens"],
-  value(prediction, target) {
-    const logs = logSoftmax(prediction);
-    const chosen = sum(mul(oneHot(target, logs.shape[2]), logs), { axes: [-1] });
-    return neg(mean(chosen, { axes: [-1] }));
-  },
-};
 
 /** The dense weights that LoRA changes: all but the head's. */
 export const isAdapted = (leaf: Leaf): boolean =>

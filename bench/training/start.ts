@@ -30,7 +30,8 @@ async function weightsOf({ network, seeds = 1 }: Workload): Promise<Arrays[]> {
   return result;
 }
 
-const stacked = (parts: readonly NdArray[]): NdArray => {
+/** Arrays of one shape along a new leading axis. */
+export const stacked = (parts: readonly NdArray[]): NdArray => {
   const width = sizeOf(parts[0].shape);
   const data = new Float32Array(width * parts.length);
   parts.forEach((part, i) => {

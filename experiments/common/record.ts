@@ -83,7 +83,7 @@ export async function reproduce(
   const begun = performance.now();
   const groups = grouped((await experiment.run(scale, tools)).map(tidy));
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
-  const { ockham: _, date, ...hardware } = environmentOf(availableParallelism(), new Date());
+  const { ockham: _, date, ...hardware } = environmentOf(availableParallelism(), new Date(), tools.device);
   return {
     id,
     ...(paper === undefined ? {} : { paper }),

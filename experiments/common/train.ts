@@ -101,11 +101,12 @@ export async function trainArms(study: Study, scale: Scale, tools: ExperimentToo
 export async function onHosts<J, R>(
   jobs: readonly J[],
   scale: Scale,
-  { signal }: ExperimentTools,
+  { signal, device = "cpu" }: ExperimentTools,
   work: (job: J, host: Host) => Promise<R>,
 ): Promise<R[]> {
-  if (scale === "smoke") return oneByOne(jobs, signal, work);
-  const pool = openPool(Math.min(availableParallelism(), jobs.length));
+  if (scale === "smoke" && device === "cpu") return oneByOne(jobs, signal, work);
+  const size = device === "cpu" ? Math.min(availableParallelism(), jobs.length) : 1;
+  const pool = openPool(size, { device });
   const stop = () => void pool.close();
   signal.addEventListener("abort", stop);
   let failed = false;

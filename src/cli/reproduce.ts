@@ -3,7 +3,9 @@ import { Command } from "commander";
 import type { Result } from "../../experiments/common/record.ts";
 import { nearest, OckhamError } from "../error.ts";
 import type { Experiment, Scale, Verdict } from "../kinds/index.ts";
+import type { Device } from "../runtime/index.ts";
 import { interruptible } from "./compare/interrupt.ts";
+import { deviceHelp, deviceOf } from "./device.ts";
 import { tell } from "./failure.ts";
 import { type Paint, painter, redraws, takesColour, widthOf, write } from "./terminal.ts";
 import { cutTo, wrapped } from "./text.ts";
@@ -12,6 +14,7 @@ interface ReproduceFlags {
   readonly scale: string;
   readonly all?: boolean;
   readonly out?: string;
+  readonly device?: string;
   readonly json?: boolean;
   readonly debug?: boolean;
 }
@@ -41,6 +44,7 @@ export const reproduceCommand = (): Command =>
     )
     .option("--all", "all experiments")
     .option("-o, --out <folder>", "where results go", folder)
+    .option("--device <device>", deviceHelp)
     .option("--json", "results as JSON on standard output")
     .option("--debug", "where an error comes from")
     .addHelpText("after", examples)
@@ -48,6 +52,7 @@ export const reproduceCommand = (): Command =>
 
 async function reproduce(ids: readonly string[], flags: ReproduceFlags): Promise<void> {
   const scale = scaleOf(flags.scale);
+  const device = deviceOf(flags.device);
   const { experiments } = await import("../../experiments/registry.ts");
   const chosen = chosenOf(ids, flags, Object.keys(experiments));
   const stopped = new OckhamError("interrupted", "reproduce", "stopped; finished experiments are kept", "");
@@ -56,7 +61,7 @@ async function reproduce(ids: readonly string[], flags: ReproduceFlags): Promise
   const results: Result[] = [];
   try {
     for (const id of chosen) {
-      const result = await run(await experiments[id](), scale, interruption.signal);
+      const result = await run(await experiments[id](), scale, device, interruption.signal);
       const kept = await keep(result, flags.out ?? folder);
       results.push(result);
       if (!flags.json) await write(process.stdout, `${resultText(result)}${kept}\n\n`);
@@ -115,7 +120,12 @@ function chosenOf(
   return ids;
 }
 
-async function run(experiment: Experiment, scale: Scale, signal: AbortSignal): Promise<Result> {
+async function run(
+  experiment: Experiment,
+  scale: Scale,
+  device: Device,
+  signal: AbortSignal,
+): Promise<Result> {
   const { reproduce: recorded } = await import("../../experiments/common/record.ts");
   const live = redraws(process.stderr);
   const progress = (done: number, of: number, what = "") => {
@@ -123,7 +133,7 @@ async function run(experiment: Experiment, scale: Scale, signal: AbortSignal): P
     if (live) process.stderr.write(`\r\u001b[K${cutTo(text, widthOf(process.stderr) - 1)}`);
   };
   try {
-    const result = await recorded(experiment, scale, { signal, progress });
+    const result = await recorded(experiment, scale, { signal, device, progress });
     if (signal.aborted) throw new OckhamError("interrupted", experiment.id, "stopped", "");
     return result;
   } finally {

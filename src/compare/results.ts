@@ -132,6 +132,8 @@ export interface Environment {
   readonly cpu: string;
   readonly cores: number;
   readonly workers: number;
+  /** What trained, where it was not the processor. */
+  readonly device?: string;
   readonly date: string;
 }
 

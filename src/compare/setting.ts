@@ -166,7 +166,7 @@ const manifest = () =>
 export const versionOf = (): string => manifest().version;
 
 /** The machine and the versions. */
-export function environmentOf(workers: number, now: Date): Environment {
+export function environmentOf(workers: number, now: Date, device = "cpu"): Environment {
   const processors = cpus();
   const { version, dependencies } = manifest();
   return {
@@ -177,6 +177,7 @@ export function environmentOf(workers: number, now: Date): Environment {
     cpu: processors[0]?.model ?? "unknown",
     cores: processors.length,
     workers,
+    ...(device === "cpu" ? {} : { device }),
     date: now.toISOString(),
   };
 }

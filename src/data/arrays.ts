@@ -1,11 +1,10 @@
 import { type NdArray, type PlainDType, type Storage, sizeOf, zeros } from "../array/ndarray.ts";
-import { readNpy } from "../array/npy.ts";
 import { readNpz } from "../array/npz.ts";
 import { OckhamError } from "../error.ts";
 import { listed, rowsOf, type Where } from "./cells.ts";
 import { tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
-import { readBytes, stem } from "./files.ts";
+import { stem } from "./names.ts";
 import { imageSource } from "./pixels.ts";
 import type { Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
@@ -70,16 +69,12 @@ export function arraySource(
   return imageSource({ ...described, notes }, { shape, data, full });
 }
 
-/** `x.npy` and `y.npy`. */
-export async function readNpyPair(xPath: string, yPath: string, options: ArrayOptions = {}): Promise<Source> {
-  const x = readNpy(await readBytes(xPath), xPath);
-  const y = readNpy(await readBytes(yPath), yPath);
-  return arraySource(x, y, rowsOf(xPath), options);
-}
-
-/** A `.npz` file with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`; capitals do not matter. */
-export async function readNpzSource(path: string, options: ArrayOptions = {}): Promise<Source> {
-  const arrays = readNpz(await readBytes(path), path);
+/**
+ * The bytes of a `.npz` file with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`; capitals do not
+ * matter. Errors call it `path`.
+ */
+export function npzSource(bytes: Uint8Array, path: string, options: ArrayOptions = {}): Source {
+  const arrays = readNpz(bytes, path);
   const byName = new Map(Object.entries(arrays).map(([name, a]) => [name.toLowerCase(), a]));
   const pair = (suffix: string) => [byName.get(`x${suffix}`), byName.get(`y${suffix}`)];
   const [x, y] = pair("");

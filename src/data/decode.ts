@@ -1,6 +1,7 @@
 import type { Metadata, Sharp } from "sharp";
 import { OckhamError } from "../error.ts";
-import { badFile, checkFile } from "./files.ts";
+import { checkFile } from "./files.ts";
+import { badFile } from "./names.ts";
 import type { Pixels } from "./pixels.ts";
 
 /** An image file on disk or in memory, by the name to use in errors. */

@@ -4,10 +4,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, gunzipSync } from "node:zlib";
-import { nearest, OckhamError } from "../error.ts";
-
-export const badFile = (path: string, problem: string, hint: string, cause?: unknown) =>
-  new OckhamError("bad-file", path, `${path} ${problem}`, hint, cause);
+import { nearest, type OckhamError } from "../error.ts";
+import { badFile } from "./names.ts";
 
 /** Throws `bad-file` unless the path is a file that can be read and is not empty. */
 export async function checkFile(path: string): Promise<void> {
@@ -63,12 +61,6 @@ export async function withUnpacked<T>(path: string, use: (plain: string) => Prom
 }
 
 const isGzip = (path: string) => /\.gz$/i.test(path);
-
-/** `path` without .gz, in lower case, as the file's ending is read from it. */
-export const plainName = (path: string) => basename(path).toLowerCase().replace(/\.gz$/, "");
-
-/** The file's name without its endings. */
-export const stem = (path: string) => basename(path).replace(/(\.[a-z]\w*)?(\.gz)?$/i, "") || basename(path);
 
 async function absent(path: string, cause: NodeJS.ErrnoException): Promise<OckhamError> {
   if (cause.code !== "ENOENT" && cause.code !== "ENOTDIR")

@@ -1,6 +1,5 @@
-import { open } from "node:fs/promises";
 import { OckhamError } from "../error.ts";
-import { badFile } from "./files.ts";
+import { badFile } from "./names.ts";
 
 /** The first line of a delimited text file. */
 export interface Header {
@@ -10,18 +9,16 @@ export interface Header {
   readonly notes: readonly string[];
 }
 
-const headerLimit = 8 * 2 ** 20;
-
 /**
- * Reads the header line of `plain`, an unpacked file, naming `path` in errors. The delimiter is a tab for .tsv,
- * else whichever of comma, semicolon, tab and bar is most frequent outside quotes in the header.
+ * The header line of a text, named `path` in errors. The delimiter is a tab for .tsv (`tabbed`), else whichever of
+ * comma, semicolon, tab and bar is most frequent outside quotes in the header.
  *
- * Throws `bad-file` for a file that is not UTF-8 text, `bad-data` for no header line or a name that comes twice.
+ * Throws `bad-file` for a blank text, `bad-data` for no header line or a name that comes twice.
  */
-export async function readHeader(plain: string, path: string, tabbed: boolean): Promise<Header> {
-  const text = headText(await firstBytes(plain), path);
+export function headerOf(text: string, path: string, tabbed: boolean): Header {
+  if (text.trim() === "") throw badFile(path, "holds nothing but blank space", "check how it was written");
   const delimiter = tabbed ? "\t" : mostFrequent(text);
-  const cells = firstRecord(text, delimiter).map((cell) => cell.trim());
+  const cells = recordAt(text, 0, delimiter).cells.map((cell) => cell.trim());
   const notes: string[] = [];
   const names = cells.map((cell, i) => {
     if (cell !== "") return cell;
@@ -30,42 +27,6 @@ export async function readHeader(plain: string, path: string, tabbed: boolean): 
   });
   checkNames(names, path);
   return { delimiter, names, notes };
-}
-
-async function firstBytes(plain: string): Promise<Uint8Array> {
-  const file = await open(plain);
-  try {
-    const bytes = new Uint8Array(Math.min(headerLimit, (await file.stat()).size));
-    let length = 0;
-    while (length < bytes.length) {
-      const { bytesRead } = await file.read(bytes, length, Math.min(65536, bytes.length - length));
-      length += bytesRead;
-      // One record is enough; a quote may hold a line break, so go on while quotes are open.
-      if (bytesRead === 0 || hasWholeRecord(bytes.subarray(0, length))) break;
-    }
-    return bytes.subarray(0, length);
-  } finally {
-    await file.close();
-  }
-}
-
-function hasWholeRecord(bytes: Uint8Array): boolean {
-  let quoted = false;
-  for (const byte of bytes) {
-    if (byte === 34) quoted = !quoted;
-    else if (!quoted && (byte === 10 || byte === 13)) return true;
-  }
-  return false;
-}
-
-function headText(bytes: Uint8Array, path: string): string {
-  const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-  if (wide) throw badFile(path, "is in UTF-16", "save it as UTF-8");
-  if (bytes.includes(0))
-    throw badFile(path, "is no text: it holds zero bytes", "give a CSV, Parquet or JSON file");
-  const text = new TextDecoder("utf-8").decode(bytes);
-  if (text.trim() === "") throw badFile(path, "holds nothing but blank space", "check how it was written");
-  return text;
 }
 
 function mostFrequent(text: string): string {
@@ -79,11 +40,21 @@ function mostFrequent(text: string): string {
   return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best))[0];
 }
 
-/** The cells of the first record: quotes may hold delimiters, line breaks and doubled quotes. */
-function firstRecord(text: string, delimiter: string): string[] {
+/** One record of a delimited text. */
+export interface TextRecord {
+  readonly cells: readonly string[];
+  /** Where the next one begins. */
+  readonly end: number;
+  /** Whether a quote is open where the text ends. */
+  readonly open: boolean;
+}
+
+/** The record that begins at `start`: quotes may hold delimiters, line breaks and doubled quotes. */
+export function recordAt(text: string, start: number, delimiter: string): TextRecord {
   const cells = [""];
   let quoted = false;
-  for (let i = 0; i < text.length; i++) {
+  let i = start;
+  for (; i < text.length; i++) {
     const char = text[i];
     if (char === '"' && quoted && text[i + 1] === '"') {
       cells[cells.length - 1] += '"';
@@ -94,7 +65,7 @@ function firstRecord(text: string, delimiter: string): string[] {
     else if (char === "\n" || char === "\r") break;
     else cells[cells.length - 1] += char;
   }
-  return cells;
+  return { cells, end: i + (text.startsWith("\r\n", i) ? 2 : 1), open: quoted };
 }
 
 const isNumber = (text: string) => text !== "" && Number.isFinite(Number(text));

@@ -1,7 +1,7 @@
 import { type NdArray, ndarray, type PlainDType, type Storage, sizeOf, storage } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import { rowsOf } from "./cells.ts";
-import { badFile, readBytes, stem } from "./files.ts";
+import { badFile, stem } from "./names.ts";
 import { imageSource } from "./pixels.ts";
 import type { Origin, Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
@@ -50,10 +50,6 @@ export function readIdx(bytes: Uint8Array, name: string): NdArray<PlainDType> {
   return ndarray(type.dtype, shape, data);
 }
 
-/** An IDX file, or .gz of one. Throws as `readIdx`, and `bad-file` when it cannot be read or unpacked. */
-export const readIdxFile = async (path: string): Promise<NdArray<PlainDType>> =>
-  readIdx(await readBytes(path), path);
-
 /** One part of an image set: images uint8 [n, height, width] or [n, channels, height, width], labels [n]. */
 export interface IdxPart {
   readonly images: NdArray<PlainDType>;
@@ -62,10 +58,13 @@ export interface IdxPart {
   readonly name: string;
 }
 
-/** Reads a pair of files. Throws as `readIdx`, and `bad-data` when they are not images and their labels. */
-export async function readIdxPart(imagesPath: string, labelsPath: string): Promise<IdxPart> {
-  const images = await readIdxFile(imagesPath);
-  const labels = await readIdxFile(labelsPath);
+/** Images and their labels as one part. Throws `bad-data`, naming the file at fault, when they are not that. */
+export function idxPart(
+  images: NdArray<PlainDType>,
+  labels: NdArray<PlainDType>,
+  imagesPath: string,
+  labelsPath: string,
+): IdxPart {
   if (images.shape.length < 3 || images.shape.length > 4 || images.dtype !== "uint8")
     throw new OckhamError(
       "bad-data",

@@ -3,9 +3,11 @@ import { basename, extname, join } from "node:path";
 import { OckhamError } from "../error.ts";
 import { counted, listed, rowsOf } from "./cells.ts";
 import { decodeImages, type Encoded, sizesOf } from "./decode.ts";
-import { badFile, listFolder } from "./files.ts";
+import { listFolder } from "./files.ts";
+import { badFile } from "./names.ts";
 import { imageSource } from "./pixels.ts";
-import { columnOf, readRaw, textsOf } from "./raw.ts";
+import { readRaw } from "./raw.ts";
+import { columnOf, textsOf } from "./rawTable.ts";
 import type { Origin, Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
 

@@ -1,24 +1,30 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { nearest, OckhamError } from "../error.ts";
-import { readNpyPair, readNpzSource } from "./arrays.ts";
+import { readNpyPair, readNpzSource } from "./arrayFiles.ts";
 import { listed } from "./cells.ts";
 import type { FetchOptions } from "./fetched.ts";
 import { fetchDataset, fetchedDatasets } from "./fetched.ts";
-import { badFile, checkFile, listFolder, plainName } from "./files.ts";
-import { idxSource, readIdxPart } from "./idx.ts";
+import { checkFile, listFolder } from "./files.ts";
+import { idxSource } from "./idx.ts";
+import { readIdxPart } from "./idxFiles.ts";
 import { type ImageOptions, readImages } from "./images.ts";
+import { badFile, plainName } from "./names.ts";
 import { isTablePath } from "./raw.ts";
 import { datasets, type Listing, loadDataset } from "./shipped.ts";
 import type { Source } from "./source.ts";
-import { readTable, type TableOptions, tableColumns } from "./table.ts";
+import { readTable, tableColumns } from "./table.ts";
+import type { TableOptions } from "./tabular.ts";
 import { toys } from "./toy.ts";
 
-export { type ArrayOptions, arraySource, readNpyPair, readNpzSource } from "./arrays.ts";
+export { readNpyPair, readNpzSource } from "./arrayFiles.ts";
+export { type ArrayOptions, arraySource, npzSource } from "./arrays.ts";
 export { encodeColumns, type Feature, tableSource } from "./columns.ts";
+export { type CsvOptions, csvSource } from "./csv.ts";
 export { cacheFolder } from "./download.ts";
 export { type FetchOptions, fetchDataset, fetchedDatasets } from "./fetched.ts";
-export { type IdxPart, idxSource, readIdx, readIdxFile, readIdxPart } from "./idx.ts";
+export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
+export { readIdxFile, readIdxPart } from "./idxFiles.ts";
 export { type ImageOptions, readImages } from "./images.ts";
 export { withLabelNoise, withNoisyTarget } from "./noise.ts";
 export { imageSource, type Pixels } from "./pixels.ts";
@@ -26,7 +32,8 @@ export { readFeatures } from "./rows.ts";
 export { datasets, type Listing, loadDataset } from "./shipped.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
 export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
-export { readTable, type TableOptions, tableColumns } from "./table.ts";
+export { readTable, tableColumns } from "./table.ts";
+export type { TableOptions } from "./tabular.ts";
 export { gaussianClusters, sparseRegression, spirals, type ToyOptions, twoMoons } from "./toy.ts";
 
 /** What may be said about data of any kind; what a kind has no use for is refused. */

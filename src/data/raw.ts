@@ -1,18 +1,10 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { nearest, OckhamError } from "../error.ts";
-import { counted, listed, type RawColumn, rowsOf, type Where } from "./cells.ts";
-import { badFile, plainName, withUnpacked } from "./files.ts";
-import { readHeader } from "./header.ts";
-
-export interface RawTable {
-  readonly path: string;
-  readonly rows: number;
-  readonly where: Where;
-  readonly columns: readonly RawColumn[];
-  /** In a file without types a comma may be the decimal point; so it is only where it does not part columns. */
-  readonly delimiter?: string;
-  readonly notes: readonly string[];
-}
+import { OckhamError } from "../error.ts";
+import { type RawColumn, rowsOf } from "./cells.ts";
+import { withUnpacked } from "./files.ts";
+import { readHeader } from "./headerFile.ts";
+import { badFile, plainName } from "./names.ts";
+import { type RawTable, trimmed } from "./rawTable.ts";
 
 /** What the endings mean; .gz may follow each. */
 const formats = new Map<string, "delimited" | "parquet" | "json">([
@@ -84,8 +76,6 @@ async function readDelimited(connection: DuckDBConnection, plain: string, path: 
   const texts = names.map((name, i): RawColumn => ({ kind: "text", name, cells: cells[i].map(trimmed) }));
   return { path, rows, where: rowsOf(path), columns: texts, delimiter, notes };
 }
-
-const trimmed = (cell: string | null) => cell?.trim() || null;
 
 interface TypedColumn {
   readonly name: string;
@@ -191,50 +181,3 @@ function translated(message: string, path: string, cause: unknown): OckhamError 
     .replaceAll(/ ?in file "[^"]*"/g, "");
   return badFile(path, `cannot be read: ${first.slice(0, 300)}`, "check how it was written", cause);
 }
-
-/** The column of that name. Throws `unknown-name`, with the nearest name; `role` says what it was wanted for. */
-export function columnOf(table: RawTable, name: string, role: string): RawColumn {
-  const column = table.columns.find((candidate) => candidate.name === name);
-  if (column !== undefined) return column;
-  const names = table.columns.map((candidate) => candidate.name);
-  const near = nearest(name, names);
-  throw new OckhamError(
-    "unknown-name",
-    name,
-    `${table.path} has no column ${JSON.stringify(name)} (${role})`,
-    near === undefined ? `its columns are ${listed(names)}` : `did you mean ${JSON.stringify(near)}?`,
-  );
-}
-
-/** The cells as texts, whatever the column's type. */
-export const textsOf = (column: RawColumn): (string | null)[] =>
-  column.kind === "text"
-    ? column.cells
-    : Array.from(column.values, (value) => (Number.isNaN(value) ? null : String(value)));
-
-/** The rows of a second file below those of the first, by column name; further columns of the second are left. */
-export function stacked(upper: RawTable, lower: RawTable): RawTable {
-  const columns = upper.columns.map((column): RawColumn => {
-    const below = columnOf(lower, column.name, `it is one of ${upper.path}`);
-    if (column.kind !== below.kind || column.kind === "text" || below.kind === "text")
-      return { kind: "text", name: column.name, cells: [...textsOf(column), ...textsOf(below)] };
-    const values = new Float64Array(upper.rows + lower.rows);
-    values.set(column.values);
-    values.set(below.values, upper.rows);
-    return { ...column, values };
-  });
-  return {
-    ...upper,
-    rows: upper.rows + lower.rows,
-    where: {
-      path: upper.path,
-      row: (row) => (row < upper.rows ? upper.where.row(row) : lower.where.row(row - upper.rows)),
-    },
-    columns,
-    notes: [...upper.notes, `The last ${counted(lower.rows, "row")}, from ${lower.path}, are for testing.`],
-  };
-}
-
-/** Whether a comma may be the decimal point: only where it does not part the columns. */
-export const decimalComma = (table: RawTable): boolean =>
-  table.delimiter !== undefined && table.delimiter !== ",";

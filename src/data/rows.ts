@@ -3,7 +3,8 @@ import { OckhamError } from "../error.ts";
 import type { Column, Preprocessing } from "../kinds/preprocessing.ts";
 import { cellNumber, type Reading, typed } from "./cells.ts";
 import { coded, encodeColumns, type Feature } from "./columns.ts";
-import { columnOf, decimalComma, type RawTable, readRaw, textsOf } from "./raw.ts";
+import { readRaw } from "./raw.ts";
+import { columnOf, decimalComma, type RawTable, textsOf } from "./rawTable.ts";
 
 /**
  * New rows, encoded with what was learned on others: float32 [n, features]. The file needs no target and may

@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import { nearest, OckhamError } from "../error.ts";
 import { packageFile } from "../root.ts";
 import { imageSource } from "./pixels.ts";
-import { columnOf, readRaw, textsOf } from "./raw.ts";
+import { readRaw } from "./raw.ts";
+import { columnOf, textsOf } from "./rawTable.ts";
 import type { Origin, Source } from "./source.ts";
 import { readTable } from "./table.ts";
 

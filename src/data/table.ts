@@ -1,30 +1,7 @@
-import { OckhamError } from "../error.ts";
-import { counted, type Reading, type TypedColumn, typed, type Where } from "./cells.ts";
-import { coded, tableSource } from "./columns.ts";
-import { makeFeatures } from "./features.ts";
-import { stem } from "./files.ts";
-import { columnOf, decimalComma, type RawTable, readRaw, stacked } from "./raw.ts";
-import type { Origin, Source } from "./source.ts";
-import { makeTarget } from "./target.ts";
-
-export interface TableOptions extends Reading {
-  /** The column to predict. */
-  readonly target: string;
-  /** Rows with the same value here stay on one side of any split. The column is no input. */
-  readonly group?: string;
-  /** When each row happened: a column of numbers or dates. The column is no input. */
-  readonly time?: string;
-  /** Columns to leave out. */
-  readonly drop?: readonly string[];
-  /** Columns to use though they look like row numbers or names. */
-  readonly keep?: readonly string[];
-  readonly task?: Source["task"];
-  /** A file with the same columns whose rows are for testing only. */
-  readonly test?: string;
-  /** Default: the file's name without its endings. */
-  readonly name?: string;
-  readonly origin?: Origin;
-}
+import { stem } from "./names.ts";
+import { readRaw } from "./raw.ts";
+import type { Source } from "./source.ts";
+import { sourceOf, type TableOptions } from "./tabular.ts";
 
 /**
  * A CSV, TSV, Parquet, JSON or NDJSON file (or .gz of one) as a source.
@@ -39,140 +16,10 @@ export interface TableOptions extends Reading {
  */
 export async function readTable(path: string, options: TableOptions): Promise<Source> {
   const main = await readRaw(path);
-  checkRoles(main, options);
-  const table = options.test === undefined ? main : stacked(main, await readRaw(options.test));
-  const columns = typedColumns(table, options);
-  const kept = rowsWithTarget(columns.get(options.target)!, table);
-  const where: Where = { path, row: (row) => table.where.row(kept.rows[row]) };
-  const column = (name: string) => picked(columns.get(name)!, kept.rows);
-  const { target, notes: aboutTarget } = makeTarget(column(options.target), options.task, where);
-  const roles = [options.target, options.group, options.time];
-  const inputs = [...columns.keys()].filter((name) => !roles.includes(name)).map(column);
-  const { features, notes: aboutFeatures } = makeFeatures(inputs, kept.rows, options.keep ?? []);
-  if (features.length === 0) throw noInputs(table);
-  const notes = [
-    `${counted(table.rows, "row")}, ${counted(table.columns.length, "column")}.`,
-    ...table.notes,
-    ...aboutTarget,
-    ...kept.notes,
-    ...[...columns.values()].flatMap((one) => one.notes),
-    ...aboutFeatures,
-    ...aboutRoles(options),
-  ];
-  const description = {
-    name: options.name ?? stem(path),
-    target,
-    notes,
-    ...(options.origin && { origin: options.origin }),
-    ...(options.group !== undefined && { groups: groupNumbers(column(options.group), where) }),
-    ...(options.time !== undefined && { time: times(column(options.time), where) }),
-    ...(options.test !== undefined && { test: testRows(kept.rows, main.rows, options.test) }),
-  };
-  return tableSource(description, features);
+  const test = options.test === undefined ? undefined : await readRaw(options.test);
+  return sourceOf(main, test, options, stem(path));
 }
 
 /** The column names of a table, for help and completion. */
 export const tableColumns = async (path: string): Promise<string[]> =>
   (await readRaw(path)).columns.map((column) => column.name);
-
-function typedColumns(table: RawTable, options: TableOptions): Map<string, TypedColumn> {
-  const asTexts = [
-    ...(options.categories ?? []),
-    ...(options.group === undefined ? [] : [options.group]),
-    ...(options.task === "classification" ? [options.target] : []),
-  ];
-  const used = table.columns.filter((raw) => !options.drop?.includes(raw.name));
-  const reading = { ...options, categories: asTexts };
-  return new Map(used.map((raw) => [raw.name, typed(raw, table.where, decimalComma(table), reading)]));
-}
-
-function checkRoles(table: RawTable, options: TableOptions): void {
-  const roles = Object.entries({ target: options.target, group: options.group, time: options.time });
-  const lists = { drop: options.drop, keep: options.keep, categories: options.categories };
-  for (const [role, name] of roles) if (name !== undefined) columnOf(table, name, role);
-  for (const [role, names] of Object.entries(lists))
-    for (const name of names ?? []) columnOf(table, name, role);
-  for (const [role, name] of roles) {
-    if (name === undefined) continue;
-    const other = options.drop?.includes(name) ? "drop" : roles.find((one) => one[1] === name)![0];
-    if (other !== role && !(role === "time" && other === "group"))
-      throw new OckhamError(
-        "conflict",
-        name,
-        `${table.path}: column ${JSON.stringify(name)} is named as ${role} and as ${other}`,
-        "give it one role",
-      );
-  }
-}
-
-function rowsWithTarget(target: TypedColumn, table: RawTable) {
-  const present = (row: number) =>
-    target.kind === "text" ? target.cells[row] !== null : !Number.isNaN(target.values[row]);
-  const all = Int32Array.from({ length: table.rows }, (_, row) => row);
-  const rows = all.filter(present);
-  const lost = table.rows - rows.length;
-  const first = all.find((row) => !present(row)) ?? 0;
-  const notes =
-    lost === 0 ? [] : [`${counted(lost, "row")} without a target left out, first ${table.where.row(first)}.`];
-  return { rows, notes };
-}
-
-function testRows(rows: Int32Array, mainRows: number, path: string): Int32Array {
-  const test = Int32Array.from(rows.keys()).filter((i) => rows[i] >= mainRows);
-  if (test.length === 0)
-    throw new OckhamError(
-      "bad-data",
-      path,
-      `${path} has no row with a target`,
-      "give test rows with a target",
-    );
-  return test;
-}
-
-function picked(column: TypedColumn, rows: Int32Array): TypedColumn {
-  if (column.kind === "text") return { ...column, cells: Array.from(rows, (row) => column.cells[row]) };
-  return { ...column, values: Float64Array.from(rows, (row) => column.values[row]) };
-}
-
-const noInputs = (table: RawTable) =>
-  new OckhamError(
-    "bad-data",
-    table.path,
-    `${table.path}: of ${counted(table.columns.length, "column")} none besides the target is left to learn from`,
-    table.columns.length === 1
-      ? "check the delimiter: comma, semicolon, tab and bar are known"
-      : "keep columns with `keep`, or leave fewer out with `drop`",
-  );
-
-const aboutRoles = ({ group, time }: TableOptions): string[] => [
-  ...(group === undefined ? [] : [`${JSON.stringify(group)} groups the rows and is no input.`]),
-  ...(time === undefined ? [] : [`${JSON.stringify(time)} orders the rows in time and is no input.`]),
-];
-
-function groupNumbers(column: TypedColumn, where: Where): Int32Array {
-  const { codes } = coded(column.kind === "text" ? column.cells : []);
-  const missing = codes.indexOf(-1);
-  if (missing >= 0) throw incomplete(where.row(missing), column.name, "group");
-  return codes;
-}
-
-function times(column: TypedColumn, where: Where): Float64Array {
-  if (column.kind === "text")
-    throw new OckhamError(
-      "bad-data",
-      column.name,
-      `${where.path}: the time column ${JSON.stringify(column.name)} holds texts, such as ${JSON.stringify(column.cells.find((cell) => cell !== null) ?? "")}`,
-      "write dates as 2024-12-31 or 2024-12-31 23:59, or give numbers",
-    );
-  const missing = column.values.findIndex(Number.isNaN);
-  if (missing >= 0) throw incomplete(where.row(missing), column.name, "time");
-  return column.values;
-}
-
-const incomplete = (place: string, name: string, role: string) =>
-  new OckhamError(
-    "bad-data",
-    name,
-    `${place}: no ${role} (column ${JSON.stringify(name)})`,
-    "fill it in, or leave the row out",
-  );

@@ -13,6 +13,8 @@ export type Scale = "smoke" | "quick" | "full";
 
 export interface ExperimentTools {
   readonly signal: AbortSignal;
+  /** What trains; the processor unless told. */
+  readonly device?: "cpu" | "cuda" | "webgpu";
   progress(done: number, of: number, what?: string): void;
 }
 

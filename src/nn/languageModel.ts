@@ -1,5 +1,23 @@
-import type { Leaf, Model } from "../kinds/index.ts";
-import { add, gather, mul, normal } from "../tensor/index.ts";
+import { sizeOf } from "../array/ndarray.ts";
+import type { Leaf, Loss, Model } from "../kinds/index.ts";
+import {
+  add,
+  customGradient,
+  exp,
+  expandDims,
+  flatten,
+  gather,
+  iota,
+  logSoftmax,
+  mean,
+  mul,
+  neg,
+  normal,
+  oneHot,
+  reshape,
+  sub,
+  type Tensor,
+} from "../tensor/index.ts";
 import { transformerBlock } from "./attention.ts";
 import { lecunNormal } from "./initializers.ts";
 import { layerNorm, linear } from "./layers.ts";
@@ -73,3 +91,22 @@ export const languageModel = (
     ],
     { input: "ids", lead: 1 },
   );
+
+/** -log softmax(logits)[id] for logits [..., vocabulary] and ids int32 [...]; the gradient is softmax(logits) less the one-hot id. */
+const surprise = customGradient(
+  (logits: Tensor, ids: Tensor) => {
+    const [vocabulary] = logits.shape.slice(-1);
+    const starts = mul(iota(sizeOf(ids.shape)), vocabulary);
+    return neg(reshape(gather(flatten(logSoftmax(logits)), add(starts, flatten(ids))), ids.shape));
+  },
+  (g, [logits, ids]) => {
+    const excess = sub(exp(logSoftmax(logits)), oneHot(ids, logits.shape[logits.shape.length - 1]));
+    return [mul(expandDims(g, -1), excess), null];
+  },
+);
+
+/** Cross entropy of the next id, averaged over the places of a text: [n, tokens, vocabulary], int32 [n, tokens] -> [n], in nats. */
+export const nextToken: Loss = {
+  tasks: ["tokens"],
+  value: (prediction, target) => mean(surprise(prediction, target), { axes: [-1] }),
+};

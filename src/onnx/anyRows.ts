@@ -1,6 +1,6 @@
 import { type DType, type NdArray, sameShape, sizeOf, storage } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import { bytesOf } from "./content.ts";
+import { bytesOf, sameBytes } from "./content.ts";
 import type { Fragment } from "./lower.ts";
 import type { AttributeValues, Initializer, NodeProto } from "./proto.ts";
 import { elementTypes } from "./proto.ts";
@@ -79,7 +79,7 @@ function skeleton({ nodes, initializers, inputs, outputs }: Fragment): string {
 }
 
 function sameArray(a: NdArray, b: NdArray): boolean {
-  return sameShape(a.shape, b.shape) && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
+  return sameShape(a.shape, b.shape) && sameBytes(bytesOf(a), bytesOf(b));
 }
 
 /** Whether a literal is used only as the shape that a Reshape makes, in which -1 stands for the size that is left. */

@@ -14,7 +14,8 @@ function fingerprint(bytes: Uint8Array): string {
   return `${a >>> 0},${b >>> 0}`;
 }
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+/** Whether two byte arrays of one length are equal. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;

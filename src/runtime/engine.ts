@@ -1,5 +1,8 @@
-import ort from "onnxruntime-node";
-import type { DType, NdArray } from "../array/ndarray.ts";
+import type * as Ort from "onnxruntime-common";
+import { bytesPerElement, type DType, type NdArray } from "../array/ndarray.ts";
+
+/** What computes: the processor, a GPU by CUDA, or a GPU by WebGPU. */
+export type Device = "cpu" | "cuda" | "webgpu";
 
 /** Names a tensor that stays with the engine. */
 export type HandleId = number;
@@ -27,20 +30,22 @@ export interface Memory {
   readonly bytes: number;
   /** Programs loaded. */
   readonly programs: number;
-  /** Number of the process, and its bytes. */
+  /** Number of the process, and its bytes; both 0 in a browser, which does not tell. */
   readonly pid: number;
   readonly resident: number;
 }
 
-/** What an engine is asked to do. Plain data, so that it can cross to another process. */
+export interface LoadRequest {
+  readonly program: string;
+  readonly bytes: Uint8Array;
+  /** Dtypes of the outputs, by their names in the ONNX graph. */
+  readonly outputs: Readonly<Record<string, DType>>;
+}
+
+/** What an engine is asked to do. Plain data, so that it can cross to another process or thread. */
 export type Request =
-  | {
-      readonly do: "load";
-      readonly program: string;
-      readonly bytes: Uint8Array;
-      readonly nodes: number;
-      readonly serial: boolean;
-    }
+  | { readonly do: "open" }
+  | ({ readonly do: "load" } & LoadRequest)
   | { readonly do: "unload"; readonly program: string }
   | { readonly do: "run"; readonly request: RunRequest }
   | { readonly do: "put"; readonly handle: HandleId; readonly array: NdArray }
@@ -48,75 +53,92 @@ export type Request =
   | { readonly do: "release"; readonly handles: readonly HandleId[] }
   | { readonly do: "memory" };
 
-/** Sessions and tensors of one process; the only code that talks to ONNX Runtime. */
+/** Sessions and tensors of one process or thread; the only code that talks to ONNX Runtime. */
 export type Engine = (request: Request) => Promise<unknown>;
 
 export interface EngineOptions {
+  readonly device: Device;
   /** Threads inside one operation. */
   readonly threads: number;
   /** Whether no other engine computes at the same time. */
   readonly alone: boolean;
 }
 
-/** Beyond so many nodes ONNX Runtime's own optimizer costs more than it brings. */
-const large = 5000;
+/** ONNX Runtime as a platform has it. */
+export interface Backend {
+  readonly ort: Pick<typeof Ort, "InferenceSession" | "Tensor">;
+  /** The settings measured to be fastest. */
+  sessionOptions(program: LoadRequest): Ort.InferenceSession.SessionOptions;
+  /** Brings a tensor to where sessions compute, so that it does not have to go there at every run. */
+  place?(tensor: Ort.Tensor): Promise<Ort.Tensor>;
+  process(): Pick<Memory, "pid" | "resident">;
+}
+
 const fatalOnly = 4;
 
-/** The settings measured to be fastest; waiting threads never spin after a run. */
-const sessionOptions = (
-  { threads, alone }: EngineOptions,
-  { nodes, serial }: { readonly nodes: number; readonly serial: boolean },
-): ort.InferenceSession.SessionOptions => ({
+/** Session settings that are the same everywhere. Graphs come optimized: ONNX Runtime would find nothing, and take its time. */
+export const commonOptions: Ort.InferenceSession.SessionOptions = {
   executionMode: "sequential",
-  graphOptimizationLevel: nodes > large ? "basic" : "extended",
+  graphOptimizationLevel: "disabled",
   logSeverityLevel: fatalOnly,
-  intraOpNumThreads: serial ? 1 : threads,
-  interOpNumThreads: 1,
-  extra: {
-    session: alone ? { force_spinning_stop: "1" } : { intra_op: { allow_spinning: "0" } },
-  },
-});
+};
 
-/** An engine. It answers one request after another; errors are ONNX Runtime's own. */
-export function createEngine(options: EngineOptions): Engine {
-  const sessions = new Map<string, ort.InferenceSession>();
-  const tensors = new Map<HandleId, ort.Tensor>();
+/**
+ * An engine, opened by the first request. It answers one request after another; errors are ONNX Runtime's own, or
+ * what `open` throws.
+ */
+export function createEngine(open: () => Promise<Backend>): Engine {
+  const sessions = new Map<string, Ort.InferenceSession>();
+  const tensors = new Map<HandleId, Ort.Tensor>();
+  let opened: Promise<Backend> | undefined;
   return async (request) => {
+    opened ??= open();
+    const backend = await opened;
     switch (request.do) {
+      case "open":
+        return undefined;
       case "load":
         sessions.set(
           request.program,
-          await ort.InferenceSession.create(request.bytes, sessionOptions(options, request)),
+          await backend.ort.InferenceSession.create(request.bytes, backend.sessionOptions(request)),
         );
         return undefined;
       case "unload":
         await sessions.get(request.program)?.release();
         sessions.delete(request.program);
         return undefined;
-      case "run":
-        return run(sessions.get(request.request.program) as ort.InferenceSession, tensors, request.request);
-      case "put":
-        tensors.set(request.handle, toTensor(request.array));
+      case "run": {
+        const session = sessions.get(request.request.program) as Ort.InferenceSession;
+        return run(session, backend, tensors, request.request);
+      }
+      case "put": {
+        const tensor = toTensor(backend, request.array);
+        tensors.set(request.handle, (await backend.place?.(tensor)) ?? tensor);
         return undefined;
+      }
       case "get":
-        return toArray(tensors.get(request.handle) as ort.Tensor);
+        return toArray(tensors.get(request.handle) as Ort.Tensor);
       case "release":
-        for (const handle of request.handles) tensors.delete(handle);
+        for (const handle of request.handles) {
+          tensors.get(handle)?.dispose();
+          tensors.delete(handle);
+        }
         return undefined;
       case "memory":
-        return memory(sessions.size, tensors);
+        return { ...held(tensors), programs: sessions.size, ...backend.process() } satisfies Memory;
     }
   };
 }
 
 async function run(
-  session: ort.InferenceSession,
-  tensors: Map<HandleId, ort.Tensor>,
+  session: Ort.InferenceSession,
+  backend: Backend,
+  tensors: Map<HandleId, Ort.Tensor>,
   { feeds, keep }: RunRequest,
 ): Promise<RunResult> {
-  const given: Record<string, ort.Tensor> = {};
+  const given: Record<string, Ort.Tensor> = {};
   for (const [name, feed] of Object.entries(feeds))
-    given[name] = "handle" in feed ? (tensors.get(feed.handle) as ort.Tensor) : toTensor(feed.array);
+    given[name] = "handle" in feed ? (tensors.get(feed.handle) as Ort.Tensor) : toTensor(backend, feed.array);
   const start = performance.now();
   const results = await session.run(given, { logSeverityLevel: fatalOnly });
   const milliseconds = performance.now() - start;
@@ -126,26 +148,32 @@ async function run(
     if (name in keep) {
       tensors.set(keep[name], result);
       kept[name] = result.dims;
-    } else arrays[name] = toArray(result);
+    } else {
+      arrays[name] = await toArray(result);
+      result.dispose();
+    }
   }
   return { arrays, kept, milliseconds };
 }
 
-function memory(programs: number, tensors: ReadonlyMap<HandleId, ort.Tensor>): Memory {
+function held(tensors: ReadonlyMap<HandleId, Ort.Tensor>): Pick<Memory, "tensors" | "bytes"> {
   let bytes = 0;
-  for (const t of tensors.values()) bytes += (t.data as Float32Array).byteLength;
-  return { tensors: tensors.size, bytes, programs, pid: process.pid, resident: process.memoryUsage.rss() };
+  for (const { type, size } of tensors.values()) bytes += size * bytesPerElement[type as DType];
+  return { tensors: tensors.size, bytes };
 }
 
-const toTensor = ({ dtype, shape, data }: NdArray): ort.Tensor =>
+const inMemory = ({ location }: Ort.Tensor) => location === "cpu" || location === "cpu-pinned";
+
+const toTensor = ({ ort }: Backend, { dtype, shape, data }: NdArray): Ort.Tensor =>
   new ort.Tensor(dtype as "float32", data as Float32Array, shape);
 
 /** Where JavaScript has a Float16Array, ONNX Runtime gives one: we hold the raw bits. */
-const toArray = ({ type, dims, data }: ort.Tensor): NdArray => {
+async function toArray(tensor: Ort.Tensor): Promise<NdArray> {
+  const data = inMemory(tensor) ? tensor.data : await tensor.getData();
   const { buffer, byteOffset, length } = data as Uint16Array<ArrayBuffer>;
   return {
-    dtype: type as DType,
-    shape: dims,
-    data: type === "float16" ? new Uint16Array(buffer, byteOffset, length) : (data as Float32Array),
+    dtype: tensor.type as DType,
+    shape: tensor.dims,
+    data: tensor.type === "float16" ? new Uint16Array(buffer, byteOffset, length) : (data as Float32Array),
   };
-};
+}

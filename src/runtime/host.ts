@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import type { DType, NdArray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import type { Lowered, Port } from "../onnx/index.ts";
-import { type Caller, inlineCaller, processCaller } from "./caller.ts";
-import type { Fed, HandleId, Memory, Request, RunRequest, RunResult } from "./engine.ts";
+import type { Caller } from "./calls.ts";
+import type { Device, Fed, HandleId, Memory, Request, RunRequest, RunResult } from "./engine.ts";
 
 /** A tensor that lives with a host; feed it there, fetch it with `get`, give it back with `release`. */
 export interface Handle {
@@ -12,7 +11,7 @@ export interface Handle {
   readonly dtype: DType;
 }
 
-/** A graph loaded into a host. */
+/** A graph loaded into a host, in the form for its threads. */
 export interface Program {
   readonly id: string;
   readonly lowered: Lowered;
@@ -29,12 +28,24 @@ export interface Run {
   readonly milliseconds: number;
 }
 
+/** What a host computes with. */
+export interface Setup {
+  readonly device: Device;
+  /** Threads inside one operation. */
+  readonly threads: number;
+  /** In words, what was asked for and cannot be had here, such as threads in a page that is not isolated. */
+  readonly notes: readonly string[];
+}
+
 /**
  * Runs programs and keeps their state. Calls are done in the order they are made. Arrays are copied on their way
  * in and out; handles are not. Every method throws `interrupted` once the host is closed, and `runtime`, naming
- * the operation and the line it comes from where possible, when ONNX Runtime fails or the host's process dies.
+ * the operation and the line it comes from where possible, when ONNX Runtime fails, when the device cannot be used, or when the host's worker dies.
  */
 export interface Host {
+  readonly setup: Setup;
+  /** Starts the worker and the device, which else the first call does: for those who want to know at once that all is there. */
+  ready(): Promise<void>;
   /** Loads a graph, once for each content. The least recently used ones are put away when there are many. */
   load(lowered: Lowered): Promise<Program>;
   /** Throws `unknown-name`, `bad-shape` or `bad-dtype`, naming the input, when the feeds do not fit. */
@@ -52,19 +63,26 @@ export interface Host {
 }
 
 export interface HostOptions {
-  /** Threads inside one operation; 1 unless told. */
+  /**
+   * What computes; the processor ("cpu") unless told. "cuda" on Node, where ONNX Runtime's CUDA libraries are
+   * installed; "webgpu" where there is an adapter: in browsers above all.
+   */
+  readonly device?: Device;
+  /** Threads inside one operation; 1 unless told. A browser gives more than one to isolated pages only. */
   readonly threads?: number;
   /** Whether no other host computes at the same time; true unless told. */
   readonly alone?: boolean;
+  /**
+   * In a browser: the folder, as a URL, that ONNX Runtime's `ort-wasm-*` files are served from; unless told, where
+   * the bundler put them, else beside the worker's file.
+   */
+  readonly wasmPaths?: string;
+  /** In a browser: where the worker's file is served, unless the bundler has seen to it, else `worker.js` beside the bundle. */
+  readonly workerUrl?: string | URL;
 }
 
-/** A host in a process of its own, so that the caller stays responsive and survives its crashes. */
-export const openHost = ({ threads = 1, alone = true }: HostOptions = {}): Host =>
-  hostOver(processCaller({ threads, alone }));
-
-/** A host in the calling thread, which stands still while it runs: for small jobs and tests. */
-export const openInline = ({ threads = 1, alone = true }: HostOptions = {}): Host =>
-  hostOver(inlineCaller({ threads, alone }));
+/** SHA-256 of the bytes, in base 64. */
+export type Digest = (bytes: Uint8Array) => string;
 
 /** Most programs that stay loaded. */
 const mostPrograms = 32;
@@ -72,8 +90,8 @@ const mostPrograms = 32;
 const identities = new WeakMap<Lowered, string>();
 
 /** Programs are known by their content. */
-function identityOf(lowered: Lowered): string {
-  const known = identities.get(lowered) ?? createHash("sha256").update(lowered.bytes).digest("base64");
+function identityOf(lowered: Lowered, digest: Digest): string {
+  const known = identities.get(lowered) ?? digest(lowered.bytes);
   identities.set(lowered, known);
   return known;
 }
@@ -95,8 +113,7 @@ function loader(ask: Ask): (id: string, lowered: Lowered) => Promise<unknown> {
   /** Least recently used first. */
   const loaded = new Map<string, Promise<unknown>>();
   return (id, lowered) => {
-    const { bytes, nodeCount: nodes, serial } = lowered;
-    const loading = loaded.get(id) ?? ask({ do: "load", program: id, bytes, nodes, serial }, lowered);
+    const loading = loaded.get(id) ?? ask(loadRequest(id, lowered), lowered);
     loaded.delete(id);
     loaded.set(id, loading);
     loading.catch(() => loaded.delete(id));
@@ -109,7 +126,15 @@ function loader(ask: Ask): (id: string, lowered: Lowered) => Promise<unknown> {
   };
 }
 
-function hostOver(caller: Caller): Host {
+const loadRequest = (program: string, { bytes, outputs }: Lowered): Request => ({
+  do: "load",
+  program,
+  bytes,
+  outputs: Object.fromEntries(outputs.map(({ value, dtype }) => [value, dtype])),
+});
+
+/** A host over a way to an engine. */
+export function hostOver(caller: Caller, setup: Setup, digest: Digest): Host {
   const ask = asking(caller);
   const ensure = loader(ask);
   const live = new Set<Handle>();
@@ -119,8 +144,13 @@ function hostOver(caller: Caller): Host {
     return handle.handle;
   };
   return {
-    load: async (lowered) => {
-      const id = identityOf(lowered);
+    setup,
+    ready: async () => {
+      await ask({ do: "open" });
+    },
+    load: async (given) => {
+      const lowered = setup.threads > 1 ? (given.parallel?.() ?? given) : given;
+      const id = identityOf(lowered, digest);
       await ensure(id, lowered);
       return { id, lowered };
     },

@@ -1,13 +1,6 @@
-export type { Memory } from "./engine.ts";
-export {
-  type Handle,
-  type Host,
-  type HostOptions,
-  openHost,
-  openInline,
-  type Program,
-  type Run,
-  type RunOptions,
-} from "./host.ts";
-export { type ModelRun, type ModelValue, type OpenModel, openModel, type Texts } from "./model.ts";
-export { openPool, type Pool } from "./pool.ts";
+/** The runtime on Node. Browsers get `browser.ts`, which offers the same. */
+export type { Device, Memory } from "./engine.ts";
+export type { Handle, Host, HostOptions, Program, Run, RunOptions, Setup } from "./host.ts";
+export type { ModelOptions, ModelRun, ModelValue, OpenModel, Texts } from "./model.ts";
+export { openHost, openInline, openModel, openPool } from "./node/open.ts";
+export type { Pool } from "./pool.ts";

@@ -1,4 +1,4 @@
-import ort from "onnxruntime-node";
+import type * as Ort from "onnxruntime-common";
 import type { DType, NdArray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 
@@ -29,12 +29,22 @@ export interface ModelRun {
 
 const fatalOnly = 4;
 
-/** Opens any ONNX file, one thread unless told. Throws `bad-file`, naming `name`, when ONNX Runtime cannot load it. */
-export async function openModel(
+type OrtModule = Pick<typeof Ort, "InferenceSession" | "Tensor">;
+
+export interface ModelOptions {
+  /** Threads inside one operation; 1 unless told, and in a browser always. */
+  readonly threads?: number;
+  /** What to call it in errors; its path unless told. */
+  readonly name?: string;
+}
+
+/** Opens any ONNX file. Throws `bad-file`, naming `name`, when ONNX Runtime cannot load it. */
+export async function modelOver(
+  ort: OrtModule,
   model: Uint8Array | string,
-  { threads = 1, name = typeof model === "string" ? model : "the model" } = {},
+  { threads = 1, name = typeof model === "string" ? model : "the model" }: ModelOptions = {},
 ): Promise<OpenModel> {
-  const session = await load(model, threads).catch((cause: Error) => {
+  const session = await load(ort, model, threads).catch((cause: Error) => {
     throw new OckhamError(
       "bad-file",
       name,
@@ -49,7 +59,7 @@ export async function openModel(
     run: async (feeds) => {
       try {
         const given = Object.fromEntries(
-          Object.entries(feeds).map(([input, value]) => [input, toTensor(value)]),
+          Object.entries(feeds).map(([input, value]) => [input, toTensor(ort, value)]),
         );
         const start = performance.now();
         const results = await session.run(given, { logSeverityLevel: fatalOnly });
@@ -70,8 +80,8 @@ export async function openModel(
   };
 }
 
-function load(model: Uint8Array | string, threads: number): Promise<ort.InferenceSession> {
-  const options: ort.InferenceSession.SessionOptions = {
+function load(ort: OrtModule, model: Uint8Array | string, threads: number): Promise<Ort.InferenceSession> {
+  const options: Ort.InferenceSession.SessionOptions = {
     logSeverityLevel: fatalOnly,
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -82,12 +92,12 @@ function load(model: Uint8Array | string, threads: number): Promise<ort.Inferenc
     : ort.InferenceSession.create(model, options);
 }
 
-const toTensor = (value: ModelValue): ort.Tensor =>
+const toTensor = (ort: OrtModule, value: ModelValue): Ort.Tensor =>
   value.dtype === "string"
     ? new ort.Tensor("string", value.data, value.shape)
     : new ort.Tensor(value.dtype as "float32", value.data as Float32Array, value.shape);
 
-const fromTensor = ({ type, dims, data }: ort.Tensor): ModelValue =>
+const fromTensor = ({ type, dims, data }: Ort.Tensor): ModelValue =>
   type === "string"
     ? { dtype: "string", shape: dims, data: data as string[] }
     : { dtype: type as DType, shape: dims, data: data as Float32Array };

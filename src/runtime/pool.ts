@@ -1,7 +1,7 @@
 import { OckhamError } from "../error.ts";
-import { type Host, type HostOptions, openHost } from "./host.ts";
+import type { Host, HostOptions } from "./host.ts";
 
-/** Hosts that work side by side, each in a process of its own. */
+/** Hosts that work side by side, each in a worker of its own. */
 export interface Pool {
   readonly size: number;
   /** Gives the job a host that nobody else uses meanwhile; waits for one if need be. A host that died is replaced. */
@@ -10,8 +10,12 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-/** Opens `size` hosts of one thread each (unless told), each when it is first needed. */
-export function openPool(size: number, options: HostOptions = {}): Pool {
+/** A pool of `size` hosts, each opened when it is first needed. */
+export function poolOver(
+  openHost: (options: HostOptions) => Host,
+  size: number,
+  options: HostOptions = {},
+): Pool {
   const settings: HostOptions = { alone: size === 1, ...options };
   const free: (Host | undefined)[] = Array.from({ length: size });
   const busy = new Set<Host>();

@@ -146,9 +146,9 @@ export interface Attributes extends UnaryAttributes, ArithmeticAttributes, Compa
   pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number };
   concat: { readonly axis: number };
   // ---- random
-  /** Input key [2] uint32: words 0, 1, ... of its stream (array/hash.ts `bits`), filling `shape`; uint32. */
+  /** Input keys [...b, 2] uint32: words 0, 1, ... of the stream of each (array/hash.ts `bits`), filling `shape`: [...b, ...shape] uint32. */
   randomBits: { readonly shape: readonly number[] };
-  /** Inputs key [2] uint32, word [] uint32: the child key (array/hash.ts `fold`), [2] uint32. */
+  /** Inputs keys [...b, 2] uint32, words uint32 that broadcast to [...b]: the child keys (array/hash.ts `fold`), [...b, 2] uint32. */
   foldKey: None;
 }
 
@@ -191,7 +191,7 @@ export function make<P extends Primitive>(
   const origin: Origin = {};
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 24;
-  Error.captureStackTrace(origin, make);
+  Error.captureStackTrace?.(origin, make);
   Error.stackTraceLimit = limit;
   const result = shapeOf(op, inputs, attributes);
   if ("problem" in result) {
@@ -208,14 +208,26 @@ export function make<P extends Primitive>(
 
 const at = (line: string | undefined) => (line === undefined ? "" : `, at ${line}`);
 const ownRoom = /[\\/](src|dist)[\\/]tensor[\\/]/;
+/** A place in the stack as V8, or as other engines write it. */
+const frame = /\((.+:\d+:\d+)\)$|at (?:async )?(.+:\d+:\d+)$|@(.+:\d+:\d+)$/;
+const fileOf = (place: string) => place.replace(/:\d+:\d+$/, "");
 
-/** The first line of code outside the tensor room that led to this node, or undefined. */
+/**
+ * The first line of code outside the tensor room that led to this node, or undefined. In a bundle of one file nothing
+ * tells whose code a line is: there it is the innermost lines, "a < b < c", of which the caller's is one.
+ */
 export function lineOf(node: { readonly origin: Origin }): string | undefined {
-  const frames = (node.origin.stack ?? "").split("\n").slice(1);
-  const places = frames.map((line) => line.match(/\((.+:\d+:\d+)\)$|at (?:async )?(.+:\d+:\d+)$/));
-  const frame = places.find((m) => m !== null && !ownRoom.test(m[0]) && !m[0].includes("node:internal"));
-  return frame?.[1] ?? frame?.[2];
+  const places = (node.origin.stack ?? "").split("\n").flatMap((line) => {
+    const m = line.match(frame);
+    return m === null || /node:internal|<anonymous>/.test(m[0]) ? [] : [m[1] ?? m[2] ?? m[3]];
+  });
+  if (places.length === 0) return undefined;
+  const inner = fileOf(places[0]);
+  const outside = places.find((place) => !ownRoom.test(place) && fileOf(place) !== inner);
+  return outside ?? (ownRoom.test(inner) ? undefined : places.slice(0, innermost).join(" < "));
 }
+
+const innermost = 4;
 
 /** The node behind a tensor. */
 export const nodeOf = (t: Tensor): AnyNode => t as AnyNode;

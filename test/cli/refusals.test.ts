@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -96,6 +97,7 @@ const refused: Readonly<Record<string, readonly [args: readonly string[], culpri
       /no\/best\.onnx/,
       /another/,
     ],
+    "an unknown device": [["compare", "--device", "gpu"], /--device is "gpu"/, /leave it out/],
     "a file of methods that is not there": [["compare", "--method", "./mine.ts"], /mine\.ts/, /path/],
   };
 
@@ -121,6 +123,24 @@ test("with --json a refusal is JSON on stderr", async () => {
   expect(code).toBe(2);
   expect(stdout).toBe("");
   expect(JSON.parse(stderr).error).toMatchObject({ code: "unknown-name", culprit: "nope" });
+});
+
+const cudaLibrary = new URL(
+  `../../node_modules/onnxruntime-node/bin/napi-v6/${process.platform}/${process.arch}/libonnxruntime_providers_cuda.so`,
+  import.meta.url,
+);
+describe.skipIf(existsSync(cudaLibrary))("without CUDA's libraries", () => {
+  test.each([["compare"], ["reproduce", "l2", "--scale", "smoke"]])(
+    "--device cuda is refused: %s",
+    async (...args) => {
+      const before = await lasting();
+      const { code, stdout, stderr } = await run(at(""), ...args, "--device", "cuda");
+      expect(stderr).toMatch(/^error: device cuda cannot be used here/m);
+      expect(stderr).toMatch(/ONNXRUNTIME_NODE_INSTALL=cuda12/);
+      expect([stdout, code]).toEqual(["", 1]);
+      expect(await lasting()).toEqual(before);
+    },
+  );
 });
 
 test("an output folder of another comparison is refused", async () => {

@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { readIdx, readIdxFile } from "../../src/data/idx.ts";
+import { readIdx } from "../../src/data/idx.ts";
+import { readIdxFile } from "../../src/data/idxFiles.ts";
 import { openData } from "../../src/data/index.ts";
 import { range, refusal, temporary } from "./helpers.ts";
 

@@ -256,3 +256,30 @@ test("whole-number division by zero does not end the process", async () => {
   };
   expect(numbers((await worker.run(program, feeds)).outputs.q)).toEqual([3, -3, 0]);
 });
+
+describe("a device", () => {
+  test("that is not there is refused, with what it needs", async () => {
+    const host = openHost({ device: "cuda" });
+    expect(host.setup).toEqual({ device: "cuda", threads: 1, notes: [] });
+    const refused = await host.ready().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (refused === undefined) {
+      // where the libraries and a GPU are
+      const { outputs } = await host.run(await host.load(counting), { x: fromNested([1, 2]) });
+      expect(numbers(outputs.total)).toEqual([3]);
+    } else {
+      expect(refused).toBeInstanceOf(OckhamError);
+      expect(refused).toMatchObject({ code: "runtime", culprit: "cuda" });
+      expect((refused as OckhamError).hint).toContain("ONNXRUNTIME_NODE_INSTALL=cuda12");
+      expect(await failure(host.load(counting))).toMatchObject({ culprit: "cuda" });
+    }
+    await host.close();
+  });
+
+  test("that is the processor is always ready", async () => {
+    await inline.ready();
+    await worker.ready();
+  });
+});

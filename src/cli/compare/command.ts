@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { deviceHelp } from "../device.ts";
 import type { CompareFlags } from "./flags.ts";
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
@@ -65,7 +66,8 @@ export const compareCommand = (): Command =>
     .option("--optimizer <name>", "default: adam")
     .option("--rate <number>", "learning rate (default: the optimizer's)")
     .option("--schedule <name>", "of the learning rate (default: cosine)")
-    .option("--workers <n>", "trials at a time (default: the machine's cores)")
+    .option("--workers <n>", "trials at a time (default: the machine's cores; on a GPU one)")
+    .option("--device <device>", deviceHelp)
     .optionsGroup("Output:")
     .option("-o, --out <folder>", "where results go (default: ockham-out/<data>)")
     .option("--resume", "go on with a comparison that was stopped")

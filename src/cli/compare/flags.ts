@@ -31,6 +31,7 @@ export interface CompareFlags {
   readonly schedule?: string;
   readonly score?: string;
   readonly workers?: string;
+  readonly device?: string;
   readonly out?: string;
   readonly resume?: boolean;
   readonly export?: string;

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import {
+  type CompareOptions,
   type CompareRequest,
   type Comparison,
   compare,
@@ -12,6 +13,8 @@ import {
 } from "../../compare/index.ts";
 import { csvOf, jsonOf } from "../../compare/tables.ts";
 import { OckhamError } from "../../error.ts";
+import type { Device } from "../../runtime/index.ts";
+import { deviceOf } from "../device.ts";
 import { exits, tell } from "../failure.ts";
 import { painter, takesColour, write } from "../terminal.ts";
 import { quoted } from "../text.ts";
@@ -31,6 +34,7 @@ interface Asked {
   readonly setting: Setting;
   readonly place: Place;
   readonly workers: number;
+  readonly device: Device;
 }
 
 /** `ockham compare`: asks, runs, writes, shows. */
@@ -50,7 +54,8 @@ export async function runCompare(flags: CompareFlags): Promise<void> {
     kept.folder = asked.place.folder;
     const on = counting(view.listener, kept);
     const { folder, resume } = asked.place;
-    const options = { out: folder, resume, workers: asked.workers, signal, debug: style.debug, on };
+    const { workers, device } = asked;
+    const options = { out: folder, resume, workers, device, signal, debug: style.debug, on };
     const comparison = await compare(asked.request, options);
     view.close();
     await conclude(asked, comparison, flags, signal);
@@ -63,12 +68,20 @@ export async function runCompare(flags: CompareFlags): Promise<void> {
 }
 
 async function ask(flags: CompareFlags, signal: AbortSignal): Promise<Asked> {
-  const workers = flags.workers === undefined ? availableParallelism() : wholeOf("--workers", flags.workers);
+  const device = deviceOf(flags.device);
+  const usual = device === "cpu" ? availableParallelism() : 1;
+  const workers = flags.workers === undefined ? usual : wholeOf("--workers", flags.workers);
   for (const path of [flags.csv, flags.export]) if (typeof path === "string") await checkWritable(path);
   await checkFolder(flags.out ?? parent);
   const request = await requestOf(flags, signal);
   const setting = await settingFor(request);
-  return { request, setting, workers, place: await placeFor(flags.out, flags.resume ?? false, setting) };
+  return {
+    request,
+    setting,
+    workers,
+    device,
+    place: await placeFor(flags.out, flags.resume ?? false, setting),
+  };
 }
 
 /** A listener that also keeps count of the trials that are done. */
@@ -136,7 +149,7 @@ function stoppedAt({ folder, done }: { readonly folder: string; readonly done: n
 
 /** Writes everything, then shows it. */
 async function conclude(
-  { request, place: { folder } }: Asked,
+  { request, device, place: { folder } }: Asked,
   comparison: Comparison,
   flags: CompareFlags,
   signal: AbortSignal,
@@ -145,7 +158,7 @@ async function conclude(
   const written = await writeOutputs(folder, comparison);
   if (typeof flags.csv === "string") await writeWhole(flags.csv, csvOf(comparison));
   const exported =
-    flags.export === undefined ? undefined : await exporting(request, comparison, flags, signal);
+    flags.export === undefined ? undefined : await exporting(request, comparison, flags, { signal, device });
   const summary = summaryText(comparison, process.stdout);
   await show(comparison, summary, filesText(written, flags, exported), flags);
   if (comparison.trials.every((trial) => trial.status === "failed")) process.exitCode = exits.failure;
@@ -155,10 +168,10 @@ async function exporting(
   request: CompareRequest,
   comparison: Comparison,
   { export: path = "", quiet }: CompareFlags,
-  signal: AbortSignal,
+  options: Pick<CompareOptions, "signal" | "device">,
 ): Promise<ExportedWinner> {
   if (!quiet) process.stderr.write(`training ${comparison.outcome.winner} once more to export it\n`);
-  return exportWinner(request, comparison, path, { signal });
+  return exportWinner(request, comparison, path, options);
 }
 
 async function show(

@@ -129,6 +129,7 @@ export function environmentSection(view: View): Html {
     ["Platform", environment.platform],
     ["Processor", `${environment.cpu}, ${counted(environment.cores, "core")}`],
     ["Workers", String(environment.workers)],
+    ["Device", environment.device ?? "cpu"],
     ["Date", environment.date],
   ];
   return html`<section class="part" id="environment"><h3>Machine and versions</h3><dl class="facts">${entries.map(

@@ -1,0 +1,11 @@
+/** Data in browsers: what needs no files. */
+export { type ArrayOptions, arraySource, npzSource } from "./arrays.ts";
+export { encodeColumns, type Feature, tableSource } from "./columns.ts";
+export { type CsvOptions, csvSource } from "./csv.ts";
+export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
+export { withLabelNoise, withNoisyTarget } from "./noise.ts";
+export { imageSource, type Pixels } from "./pixels.ts";
+export type { Description, Origin, Source, Target } from "./source.ts";
+export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
+export type { TableOptions } from "./tabular.ts";
+export { gaussianClusters, sparseRegression, spirals, type ToyOptions, twoMoons } from "./toy.ts";
