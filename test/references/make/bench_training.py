@@ -32,7 +32,7 @@ def images(channels, side, *inner):
 
 WORKLOADS = {
     "mlp": {"network": MLP, "batch": 16, "batches": STEPS, **ADAM},
-    "cnn": {"network": images(1, 28, 16, 32), "batch": 8, "batches": STEPS, **ADAM},
+    "cnn": {"network": images(1, 20, 16, 32), "batch": 8, "batches": STEPS, **ADAM},
     "wide-cnn": {"network": images(3, 16, 32, 64, 64), "batch": 2, "batches": STEPS, **ADAM, "rate": 3e-4},
     "resnet18": {
         "network": {"kind": "resnet", "shape": [3, 16, 16], "channels": [4, 8, 8, 16], "blocks": 2, "outputs": 10},
