@@ -62,8 +62,12 @@ function linesOf(child: ChildProcess): () => Promise<Line> {
   };
 }
 
-/** Starts a contestant and waits for its first step. Throws `Absent`. */
-export async function enter({ name, command, variant }: Entrant, job: Job): Promise<Contestant> {
+/** Starts a contestant and waits for its first step, for so many seconds at most. Throws `Absent`. */
+export async function enter(
+  { name, command, variant }: Entrant,
+  job: Job,
+  patience: number,
+): Promise<Contestant> {
   const [program, ...args] = command;
   const start = performance.now();
   const child = spawn(program, [...args, JSON.stringify({ ...job, variant })], {
@@ -79,6 +83,11 @@ export async function enter({ name, command, variant }: Entrant, job: Job): Prom
     alive.delete(group);
   };
   const next = linesOf(child);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    close();
+  }, 1000 * patience);
   try {
     const { versions } = await next();
     const first = (performance.now() - start) / 1000;
@@ -98,6 +107,8 @@ export async function enter({ name, command, variant }: Entrant, job: Job): Prom
     };
   } catch (error) {
     close();
-    throw error;
+    throw late ? new Absent(`too slow: no first step within ${patience} s`) : error;
+  } finally {
+    clearTimeout(timer);
   }
 }

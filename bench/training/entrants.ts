@@ -34,6 +34,9 @@ const inPython =
   (workload: Workload): string | undefined =>
     existsSync(python) ? more(workload) : missing;
 
+const inJavaScript = (name: string) => (): string | undefined =>
+  existsSync(packageFile(`.cache/bench/js/node_modules/${name}/package.json`)) ? undefined : missing;
+
 export const ours = "ockham";
 
 export const entrants: readonly Entrant[] = [
@@ -47,4 +50,6 @@ export const entrants: readonly Entrant[] = [
   },
   { name: "torch-compile", command: pythonScript("torch_peer"), variant: "compile", excuse: inPython() },
   { name: "jax", command: pythonScript("jax_peer"), excuse: inPython() },
+  { name: "tfjs", command: script("tfjs"), excuse: inJavaScript("@tensorflow/tfjs") },
+  { name: "jax-js", command: script("jaxjs"), excuse: inJavaScript("@jax-js/jax") },
 ];

@@ -46,10 +46,13 @@ const folder = fileURLToPath(packageFile(".cache/bench/"));
 /** Starts that take longer than this, in seconds, are not repeated. */
 const long = 5;
 
+/** A contestant that takes longer than this for its first step, or for a step, in seconds, is left out. */
+const slowest = { first: 180, step: 5 };
+
 async function started(entrant: Entrant, job: Job, starts: number) {
   const first: number[] = [];
   for (;;) {
-    const contestant = await enter(entrant, job);
+    const contestant = await enter(entrant, job, slowest.first);
     first.push(contestant.first);
     contestant.pause();
     if (first.length >= starts || contestant.first > long) return { contestant, first };
@@ -57,17 +60,19 @@ async function started(entrant: Entrant, job: Job, starts: number) {
   }
 }
 
-/** A turn that others disturb more than this, in cores, is taken again, so often. */
+/** A turn that others disturb more than this, in cores, is taken again, so often ... */
 const disturbance = 0.15;
 const retries = 4;
+/** ... and for no longer than this in all, in seconds. */
+const longest = 2;
 
 interface Lane {
   readonly contestant: Contestant;
   readonly first: readonly number[];
   /** Steps a turn. */
-  steps: number;
+  readonly steps: number;
+  readonly losses: readonly number[];
   readonly milliseconds: number[];
-  losses: readonly number[];
 }
 
 async function turnOf(lane: Lane): Promise<boolean> {
@@ -78,14 +83,13 @@ async function turnOf(lane: Lane): Promise<boolean> {
     for (let attempt = 0; attempt <= retries; attempt++) {
       if (steps > 1) await contestant.run(Math.ceil(steps / 10));
       const [start, before] = [performance.now(), ticksOf(contestant.group)];
-      const { seconds, losses } = await contestant.run(steps);
+      const { seconds } = await contestant.run(steps);
       const after = ticksOf(contestant.group);
       // a tick is 10 ms
       const foreign =
         (after.all - before.all - (after.own - before.own)) / ((performance.now() - start) / 10);
-      if (losses.length > lane.losses.length) lane.losses = losses;
       if (best === undefined || foreign < best.foreign) best = { each: (1000 * seconds) / steps, foreign };
-      if (best.foreign < disturbance) break;
+      if (best.foreign < disturbance || seconds * (attempt + 1) > longest) break;
     }
     lane.milliseconds.push((best as { each: number }).each);
     return (best as { foreign: number }).foreign >= disturbance;
@@ -94,22 +98,27 @@ async function turnOf(lane: Lane): Promise<boolean> {
   }
 }
 
-/** How many steps fill a turn. */
-async function calibrate(contestant: Contestant, turn: number): Promise<number> {
+/** Losses that are compared, and seconds that are spent on getting them. */
+const compared = { steps: 20, seconds: 5 };
+
+/** Runs the first steps, for their losses, and finds out how many fill a turn. Throws `Absent`. */
+async function warmed(contestant: Contestant, turn: number): Promise<Pick<Lane, "steps" | "losses">> {
   contestant.resume();
+  const { seconds: each } = await contestant.run(1);
+  if (each > slowest.step) throw new Absent(`too slow: a step took it ${each.toFixed(1)} s`);
+  const { losses } = await contestant.run(
+    Math.max(2, Math.min(compared.steps, Math.floor(compared.seconds / each))),
+  );
   let steps = 1;
   for (;;) {
     const { seconds } = await contestant.run(steps);
     if (seconds > turn / 4) {
       contestant.pause();
-      return Math.max(1, Math.round((steps * turn) / seconds));
+      return { losses, steps: Math.max(1, Math.round((steps * turn) / seconds)) };
     }
     steps *= seconds > turn / 40 ? 4 : 16;
   }
 }
-
-/** Losses that are compared: as many steps as everybody tells. */
-const compared = 20;
 
 /**
  * Lets contestants run a workload in turns: all start from the same values and see the same batches; while one
@@ -132,11 +141,12 @@ export async function race(
         if (excuse !== undefined) throw new Absent(excuse);
         say(`${entrant.name} starts`);
         const { contestant, first } = await started(entrant, { workload, threads, file }, starts);
-        const lane: Lane = { contestant, first, steps: compared, milliseconds: [], losses: [] };
-        lanes.push(lane);
-        contestant.resume();
-        lane.losses = (await contestant.run(compared)).losses;
-        lane.steps = await calibrate(contestant, turn);
+        try {
+          lanes.push({ contestant, first, milliseconds: [], ...(await warmed(contestant, turn)) });
+        } catch (error) {
+          contestant.close();
+          throw error;
+        }
       } catch (error) {
         if (!(error instanceof Absent) || entrant.name === ours) throw error;
         absent[entrant.name] = error.message;

@@ -147,7 +147,7 @@ def reset(optimizer):
                 value.zero_()
 
 
-def targets(network, y):
-    """Class numbers and ids as PyTorch wants them."""
+def target(y):
+    """Class numbers and ids as PyTorch wants them, values as they are."""
     y = torch.from_numpy(y)
     return y if y.is_floating_point() else y.long()
