@@ -46,11 +46,14 @@ export {
 export * as tensor from "./tensor/index.ts";
 export {
   lift,
+  type PlanRun,
   planOf,
   predict,
   select,
+  type TogetherOptions,
   type Trained,
   type Training,
   type TrainOptions,
   train,
+  trainTogether,
 } from "./training/index.ts";

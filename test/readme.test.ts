@@ -40,9 +40,14 @@ describe("README", () => {
     expect(stdout).toMatch(/\[ 3, 3 \]/);
   });
 
-  // the third block is for browsers: test/browser runs it
+  it("trains a model many times over", async () => {
+    const { stdout } = await run(process.execPath, [file("together.mjs", blocks[2])], { cwd: work });
+    expect(stdout.match(/epoch: 20, trainLoss/g)?.length).toBe(9);
+  });
+
+  // the block after it is for browsers: test/browser runs it
   it("brings a method of one's own", async () => {
-    const mine = file("mine.ts", blocks[3]);
+    const mine = file("mine.ts", blocks[4]);
     const command = [
       "dist/src/cli/main.js",
       "compare",

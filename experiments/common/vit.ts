@@ -1,22 +1,20 @@
-import type { Leaf } from "../../src/kinds/index.ts";
 import {
   layerNorm,
   lecunNormal,
   linear,
   type ModuleOf,
+  position,
   residual,
   sequence,
   staged,
   stateless,
 } from "../../src/nn/index.ts";
 import {
-  add,
   fold,
   gelu,
   matmul,
   mean,
   mul,
-  normal,
   reshape,
   softmax,
   type Tensor,
@@ -36,17 +34,6 @@ const patches = (side: number): ModuleOf =>
       return reshape(transpose(cut, [0, 1, 3, 2, 4]), [n, -1, side ** 2]);
     },
   );
-
-/** A learned vector added to each token. */
-const position: ModuleOf = (name, shape) => {
-  const leaf: Leaf = { path: `${name}.embedding`, layer: name, role: "embedding", outAxis: null, shape };
-  return {
-    leaves: [leaf],
-    shape,
-    init: (key) => ({ [leaf.path]: mul(0.02, normal(key, shape)) }),
-    apply: (x, { weights }) => add(x, weights[leaf.path]),
-  };
-};
 
 /** softmax(q k^T / sqrt(d)) v by heads over tokens [tokens, width]; Vaswani et al. 2017, section 3.2. */
 const attention =

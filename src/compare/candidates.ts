@@ -2,6 +2,7 @@ import { nearest, OckhamError } from "../error.ts";
 import type { AnyMethod, Definition, Kind, Model } from "../kinds/index.ts";
 import { models } from "../nn/index.ts";
 import { registry } from "../registry.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { lift, type Named, trains } from "../training/index.ts";
 import type { Candidate, Chosen } from "./results.ts";
 
@@ -169,8 +170,14 @@ export async function candidatesFor(
   return result;
 }
 
+/** A method with its options, of which numbers may be symbols. */
+export interface Optioned {
+  readonly id: string;
+  readonly options: Readonly<Record<string, OptionValue | Tensor>>;
+}
+
 /** The methods of a candidate, made. */
-export async function methodsOf(methods: readonly Chosen[], from: Shelf): Promise<Named[]> {
+export async function methodsOf(methods: readonly Optioned[], from: Shelf): Promise<Named[]> {
   return Promise.all(
     methods.map(async ({ id, options }): Promise<Named> => {
       const definition = await from.get(id);

@@ -1,19 +1,19 @@
 import { type NdArray, sizeOf } from "../array/ndarray.ts";
 import { stream } from "../array/random.ts";
 import { OckhamError } from "../error.ts";
-import type { Definition, Optimizer } from "../kinds/index.ts";
+import type { Definition, Optimizer, Scalar } from "../kinds/index.ts";
 import type { Host } from "../runtime/index.ts";
 import {
-  type Epoch,
   type Plan,
+  type PlanRun,
   predictionOf,
   probe,
   probeRows,
   type Trained,
   type Training,
-  train,
+  trainTogether,
 } from "../training/index.ts";
-import { methodsOf, type Shelf } from "./candidates.ts";
+import { methodsOf, type Optioned, type Shelf } from "./candidates.ts";
 import { attackPoints } from "./measure/attacks.ts";
 import { outsiders, spoiledBy } from "./measure/corruptions.ts";
 import { hessian } from "./measure/curvature.ts";
@@ -28,13 +28,26 @@ import { first } from "./rows.ts";
 const attackRows = 200;
 const hessianRows = 128;
 
+type Recipe = Pick<Setting, "optimizer" | "rate" | "schedule" | "batchSize">;
+
+/** The learning rate that a candidate is trained with where it is not tuned: the setting's, else its optimizer's own. */
+export async function usualRate(
+  methods: readonly Optioned[],
+  { rate, optimizer }: Recipe,
+  shelf: Shelf,
+): Promise<number> {
+  if (rate !== undefined) return rate;
+  const own = (await methodsOf(methods, shelf)).find(({ method }) => method.optimizer !== undefined);
+  return (own?.method.optimizer ?? ((await make(shelf, optimizer)) as Optimizer)).rate;
+}
+
 /** How one candidate is trained: its methods made, its optimizer and schedule. */
 export async function trainingOf(
   candidate: Candidate,
-  methods: readonly Chosen[],
-  rateFactor: number,
+  methods: readonly Optioned[],
+  rate: Scalar,
   epochs: number,
-  setting: Pick<Setting, "optimizer" | "rate" | "schedule" | "batchSize">,
+  setting: Recipe,
   prepared: Prepared,
   shelf: Shelf,
 ): Promise<Training> {
@@ -45,16 +58,13 @@ export async function trainingOf(
     make(shelf, { id: data.task === "classification" ? "cross-entropy" : "squared-error", options: {} }),
   ]);
   const outputs = data.task === "classification" ? data.classes.length : data.target.shape[1];
-  const named = await methodsOf(methods, shelf);
-  const used =
-    named.find(({ method }) => method.optimizer !== undefined)?.method.optimizer ?? (optimizer as Optimizer);
   return {
     model: shelf.model(candidate.model)(data.inputs.x.shape.slice(1), outputs),
-    methods: named,
+    methods: await methodsOf(methods, shelf),
     optimizer: optimizer as Optimizer,
     schedule: schedule as Training["schedule"],
     loss: loss as Training["loss"],
-    rate: (setting.rate ?? used.rate) * rateFactor,
+    rate,
     batchSize: setting.batchSize,
     epochs,
   };
@@ -67,31 +77,33 @@ async function make(shelf: Shelf, { id, options }: Chosen): Promise<unknown> {
 
 export interface TrialOptions {
   readonly signal?: AbortSignal;
-  onEpoch?(epoch: Epoch, of: number): void;
   readonly checkpoint?: string;
   readonly debug?: boolean;
 }
 
-/** Trains a plan on one seed's data. A run that diverges is a failed trial, not an error. */
-export async function trainTrial(
+/** One run of a candidate: a seed with its data, or a try of its options. */
+export interface TrialRun extends Pick<PlanRun, "seed" | "hyperparameters" | "onEpoch"> {
+  readonly prepared: Prepared;
+}
+
+/** Trains a plan several times over, in one graph. A run that diverges is a failed trial, not an error. */
+export async function trainTrials(
   candidate: Candidate,
   plan: Plan,
-  prepared: Prepared,
-  seed: number,
+  runs: readonly TrialRun[],
   host: Host,
   options: TrialOptions = {},
-): Promise<Trained | Trial> {
-  const identity = `${candidate.name} / ${seed}`;
-  try {
-    return await train(plan, prepared.train, seed, host, {
-      ...options,
-      identity,
-      validation: prepared.validation,
-    });
-  } catch (error) {
-    if (!(error instanceof OckhamError && error.code === "diverged")) throw error;
-    return { ...blankTrial(candidate, seed, plan), status: "failed", error: error.message };
-  }
+): Promise<(Trained | Trial)[]> {
+  const outcomes = await trainTogether(
+    plan,
+    runs.map(({ prepared: { train: data, validation }, ...run }) => ({ ...run, data, validation })),
+    host,
+    { ...options, atOnce: runs.length, identity: candidate.name },
+  );
+  return outcomes.map((outcome, i) => {
+    if (!(outcome instanceof OckhamError)) return outcome;
+    return { ...blankTrial(candidate, runs[i].seed, plan), status: "failed", error: outcome.message };
+  });
 }
 
 /** Whether training failed, so that there is nothing to measure. */

@@ -1,6 +1,7 @@
 import { stream } from "../array/random.ts";
 import type { Definition } from "../kinds/index.ts";
-import type { Shelf } from "./candidates.ts";
+import { input, type Tensor } from "../tensor/index.ts";
+import type { Optioned, Shelf } from "./candidates.ts";
 import type { Candidate, Chosen } from "./results.ts";
 
 /** One try of tuning: options of the methods, and a factor on the learning rate. */
@@ -54,3 +55,63 @@ function varied(
     }),
   );
 }
+
+/** Tries that differ in numbers only: one plan serves them, and is given the numbers when it is trained. */
+export interface Family {
+  /** The same for all that one plan serves. */
+  readonly id: string;
+  readonly methods: readonly Optioned[];
+  readonly hyperparameters: Readonly<Record<string, Tensor>>;
+  readonly tries: readonly {
+    readonly tried: Try;
+    readonly hyperparameters: Readonly<Record<string, number>>;
+  }[];
+}
+
+/** The tries of one candidate in families, each in their order; `usual` is the learning rate that factors are of. */
+export async function familiesOf(tries: readonly Try[], usual: number, shelf: Shelf): Promise<Family[]> {
+  const families = new Map<string, Family>();
+  for (const tried of tries) {
+    const family = await familyOf(tried, usual, shelf);
+    const known = families.get(family.id) ?? { ...family, tries: [] };
+    families.set(family.id, { ...known, tries: [...known.tries, ...family.tries] });
+  }
+  return [...families.values()];
+}
+
+async function familyOf(tried: Try, usual: number, shelf: Shelf): Promise<Family> {
+  const symbols: Record<string, Tensor> = { rate: input("rate", []) };
+  const numbers: Record<string, number> = { rate: usual * tried.rateFactor };
+  const methods: Optioned[] = [];
+  for (const [i, { id, options }] of tried.methods.entries()) {
+    const definition = await shelf.get(id);
+    const entries = Object.entries(options).map(([name, value]) => {
+      const { traced, grid } = definition.options[name];
+      if (!traced || grid.length === 0) return [name, value] as const;
+      const path = `${i}.${id}.${name}`;
+      symbols[path] = input(path, []);
+      numbers[path] = Number(value);
+      return [name, symbols[path]] as const;
+    });
+    methods.push({ id, options: Object.fromEntries(entries) });
+  }
+  const fixed = tried.methods.map(({ id, options }, i) => [
+    id,
+    Object.entries(options).filter(([name]) => !(`${i}.${id}.${name}` in symbols)),
+  ]);
+  return {
+    id: JSON.stringify(fixed),
+    methods,
+    hyperparameters: symbols,
+    tries: [{ tried, hyperparameters: numbers }],
+  };
+}
+
+/** Every try in a family of its own, with its options as numbers. */
+export const eachItsOwn = (tries: readonly Try[], usual: number): Family[] =>
+  tries.map((tried) => ({
+    id: JSON.stringify(tried.methods),
+    methods: tried.methods,
+    hyperparameters: { rate: input("rate", []) },
+    tries: [{ tried, hyperparameters: { rate: usual * tried.rateFactor } }],
+  }));

@@ -9,7 +9,7 @@ import { prepare } from "./prepare.ts";
 import type { Comparison, Trial } from "./results.ts";
 import type { CompareRequest } from "./setting.ts";
 import { writeWhole } from "./store.ts";
-import { hasFailed, trainingOf, trainTrial } from "./trial.ts";
+import { hasFailed, trainingOf, trainTrials, usualRate } from "./trial.ts";
 
 export interface ExportedWinner {
   readonly path: string;
@@ -19,7 +19,8 @@ export interface ExportedWinner {
 
 /**
  * Trains the winner once more, on the seed where it did best on validation data, and writes it as one ONNX file
- * with its preprocessing inside. The same seed gives the same model, so this is the one that was measured.
+ * with its preprocessing inside. The same seed gives the same model, so this is, to within rounding, the one that was
+ * measured.
  * Throws `conflict` where every candidate failed, `cannot-write`, and what export objects to.
  */
 export async function exportWinner(
@@ -44,14 +45,14 @@ export async function exportWinner(
   const prepared = prepare(request.data, best.seed, request.split ?? {}, setting.data.labelNoise);
   const tunedRate = best.tuned?.find(({ id }) => id === "rate")?.options.peak as number | undefined;
   const methods = best.tuned?.filter(({ id }) => id !== "rate") ?? candidate.methods;
-  const used = tunedRate === undefined ? setting : { ...setting, rate: tunedRate };
+  const rate = tunedRate ?? (await usualRate(methods, setting, members));
   const plan = planOf(
-    await trainingOf(candidate, methods, 1, best.epochs, used, prepared, members),
+    await trainingOf(candidate, methods, rate, best.epochs, setting, prepared, members),
     prepared.train,
   );
   const host = openHost({ device });
   try {
-    const trained = await trainTrial(candidate, plan, prepared, best.seed, host, { signal });
+    const [trained] = await trainTrials(candidate, plan, [{ prepared, seed: best.seed }], host, { signal });
     if (hasFailed(trained))
       throw new OckhamError(
         "runtime",

@@ -6,7 +6,6 @@ import {
   avgPool as averagePool,
   type ConvOptions,
   conv as convolve,
-  div,
   fill,
   fold,
   globalAvgPool as globalAveragePool,
@@ -15,6 +14,7 @@ import {
   mean,
   mul,
   type PoolOptions,
+  reciprocal,
   relu as rectify,
   reshape,
   sqrt,
@@ -105,10 +105,8 @@ export const flatten: ModuleOf = stateless(
   (x) => reshape(x, [x.shape[0], -1]),
 );
 
-/** (x - mean) / sqrt(variance + epsilon) over the given axes. */
-function normalized(x: Tensor, average: Tensor, variance: Tensor, epsilon: number): Tensor {
-  return div(sub(x, average), sqrt(add(variance, epsilon)));
-}
+/** 1 / sqrt(variance + epsilon) */
+const scaleOf = (variance: Tensor, epsilon: number): Tensor => reciprocal(sqrt(add(variance, epsilon)));
 
 /** A per-channel array [c] as it broadcasts over [n, c, ...spatial]. */
 const perChannel = (v: Tensor, shape: readonly number[]): Tensor =>
@@ -156,8 +154,8 @@ export const batchNorm =
           buffers[running.path] = toward(weights[running.path], average, 1);
           buffers[spread.path] = toward(weights[spread.path], variance, count / (count - 1));
         }
-        const y = normalized(x, average, variance, epsilon);
-        return add(mul(y, perChannel(weights[gain.path], shape)), perChannel(weights[bias.path], shape));
+        const scale = mul(perChannel(weights[gain.path], shape), scaleOf(variance, epsilon));
+        return add(mul(sub(x, average), scale), perChannel(weights[bias.path], shape));
       },
     };
   };
@@ -175,8 +173,10 @@ export const layerNorm =
       init: () => ({ [gain.path]: fill([c], 1), [bias.path]: fill([c], 0) }),
       apply(x, { weights }) {
         const average = mean(x, { axes: [-1], keep: true });
-        const variance = mean(square(sub(x, average)), { axes: [-1], keep: true });
-        return add(mul(normalized(x, average, variance, epsilon), weights[gain.path]), weights[bias.path]);
+        const centred = sub(x, average);
+        const variance = mean(square(centred), { axes: [-1], keep: true });
+        const normalized = mul(centred, scaleOf(variance, epsilon));
+        return add(mul(normalized, weights[gain.path]), weights[bias.path]);
       },
     };
   };
@@ -204,8 +204,9 @@ export const groupNorm =
       apply(x, { weights }) {
         const grouped = reshape(x, [x.shape[0], groups, -1]);
         const average = mean(grouped, { axes: [-1], keep: true });
-        const variance = mean(square(sub(grouped, average)), { axes: [-1], keep: true });
-        const y = reshape(normalized(grouped, average, variance, epsilon), x.shape);
+        const centred = sub(grouped, average);
+        const variance = mean(square(centred), { axes: [-1], keep: true });
+        const y = reshape(mul(centred, scaleOf(variance, epsilon)), x.shape);
         return add(mul(y, perChannel(weights[gain.path], shape)), perChannel(weights[bias.path], shape));
       },
     };

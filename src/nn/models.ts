@@ -11,14 +11,26 @@ export interface Stage {
   readonly part: ModuleOf;
 }
 
-/** A model of one input `x` as named stages; what a stage computes is a named activation, the last stage's the prediction. */
-export function staged(name: string, shape: readonly number[], stages: readonly Stage[]): Model {
+export interface StagedOptions {
+  /** Name of the input; "x" unless told. */
+  readonly input?: string;
+  /** Leading axes of an example whose entries have a prediction each, such as 1 for tokens; 0 unless told. */
+  readonly lead?: number;
+}
+
+/** A model of one input as named stages; what a stage computes is a named activation, the last stage's the prediction. */
+export function staged(
+  name: string,
+  shape: readonly number[],
+  stages: readonly Stage[],
+  { input = "x", lead = 0 }: StagedOptions = {},
+): Model {
   const built: { name: string; module: Module }[] = [];
   for (const stage of stages)
     built.push({ name: stage.name, module: stage.part(stage.name, built.at(-1)?.module.shape ?? shape) });
   const places = built.slice(0, -1).map((stage) => stage.name);
   const outputs = built[built.length - 1].module.shape;
-  if (outputs.length !== 1)
+  if (outputs.length !== lead + 1)
     throw new OckhamError(
       "bad-shape",
       name,
@@ -29,14 +41,14 @@ export function staged(name: string, shape: readonly number[], stages: readonly 
     name,
     leaves: built.flatMap((stage) => stage.module.leaves),
     places,
-    inputs: { x: shape },
-    outputs: outputs[0],
+    inputs: { [input]: shape },
+    outputs: outputs[lead],
     init: (key) => Object.assign({}, ...built.map((stage) => stage.module.init(fold(key, stage.name)))),
     apply(weights, inputs, { mode = "eval", from, layer = (x: Tensor) => x } = {}) {
       const first = from === undefined ? 0 : 1 + placeOf(places, from.name);
       const context: Context = { weights, mode, buffers: {} };
       const activations: Record<string, Tensor> = {};
-      let value = from === undefined ? inputOf(inputs, shape) : from.value;
+      let value = from === undefined ? inputOf(inputs, input, shape) : from.value;
       for (let i = first; i < built.length; i++) {
         value = built[i].module.apply(value, context);
         if (i === built.length - 1) break;
@@ -60,13 +72,13 @@ function placeOf(places: readonly string[], name: string): number {
   return at;
 }
 
-function inputOf(inputs: Inputs, shape: readonly number[]): Tensor {
-  const x = inputs.x;
+function inputOf(inputs: Inputs, name: string, shape: readonly number[]): Tensor {
+  const x = inputs[name];
   if (x === undefined || x.shape.slice(1).join() !== shape.join())
     throw new OckhamError(
       "bad-shape",
-      "x",
-      `the model takes x [n, ${shape}], not ${x === undefined ? "nothing" : `[${x.shape}]`}`,
+      name,
+      `the model takes ${name} [n, ${shape}], not ${x === undefined ? "nothing" : `[${x.shape}]`}`,
       "encode the data for this model",
     );
   return x;

@@ -1,10 +1,11 @@
 import type { DType } from "../array/ndarray.ts";
 import { type AnyNode, lineOf, type Tensor } from "../tensor/graph.ts";
-import { type Fusions, fusions } from "./fuse.ts";
+import { fusions, lowerFused } from "./fuse.ts";
 import { lowerNode } from "./lowering.ts";
 import { encodeModel, type GraphProto, type NodeProto, type ValueInfo } from "./proto.ts";
-import { gemm } from "./rules/products.ts";
+import { split } from "./rules/shaping.ts";
 import type { Scope } from "./scope.ts";
+import { pieces } from "./split.ts";
 
 /** An input or output of a lowered graph. */
 export interface Port {
@@ -22,8 +23,8 @@ export interface Lowered {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly nodeCount: number;
-  /** Whether only a single thread runs it rightly. */
-  readonly serial: boolean;
+  /** The same graph for several threads, where only a single one runs this form rightly. */
+  readonly parallel?: () => Lowered;
   /** The primitive and the caller's line behind a text that names one of the nodes, such as a runtime's message. */
   originOf(text: string): { readonly op: string; readonly line: string | undefined } | undefined;
 }
@@ -83,34 +84,46 @@ export function writeNodes(
   { names, labels }: Written,
   scopeOf: (node: AnyNode) => Scope,
   wanted: readonly AnyNode[],
+  portable = false,
 ): void {
-  const { results, absorbed }: Fusions = fusions(nodes, new Set(wanted), (a, b) => scopeOf(a) === scopeOf(b));
+  const together = (a: AnyNode, b: AnyNode) => scopeOf(a) === scopeOf(b);
+  const { results, absorbed } = fusions(nodes, { kept: new Set(wanted), together, activations: !portable });
+  const cut = pieces(nodes, together);
   const nameOf = (node: unknown) => names.get(node as AnyNode) as string;
   for (const node of nodes) {
     if (names.has(node) || absorbed.has(node)) continue;
     const label = `${node.op}_${labels.size}`;
     labels.set(label, node);
     const to = scopeOf(node).labelled(label);
-    const fused = results.get(node);
-    if (fused === undefined) {
-      names.set(node, lowerNode(node, node.inputs.map(nameOf), to));
+    const all = cut.get(node);
+    if (all !== undefined) {
+      const parts = split(all, nameOf(all.source), to);
+      all.slices.forEach((slice, i) => {
+        names.set(slice as AnyNode, parts[i]);
+      });
       continue;
     }
-    const { product, bias, alpha } = fused;
-    const inputs = [...product.inputs, ...(bias === undefined ? [] : [bias])].map(nameOf);
-    names.set(node, gemm(to, inputs, product.attributes, alpha));
+    const fused = results.get(node);
+    names.set(
+      node,
+      fused === undefined ? lowerNode(node, node.inputs.map(nameOf), to) : lowerFused(fused, nameOf, to),
+    );
   }
 }
+
+/** Operators that lose sums on several threads. */
+const serialOnly: ReadonlySet<string> = new Set(["ScatterND"]);
 
 const irVersion = 9;
 const opsets = { "": 18, "com.microsoft": 1 };
 
-/** The finished file. `inner` are the nodes of its subgraphs. */
+/** The finished file. `inner` are the nodes of its subgraphs; `parallel` lowers the same for several threads. */
 export function assemble(
   ports: Ports,
   content: Pick<GraphProto, "nodes" | "initializers">,
   labels: ReadonlyMap<string, AnyNode>,
-  inner: readonly NodeProto[] = [],
+  inner: readonly NodeProto[],
+  parallel: () => Lowered,
 ): Lowered {
   const bytes = encodeModel({
     irVersion,
@@ -123,11 +136,17 @@ export function assemble(
       outputs: ports.outputs.map(infoOf),
     },
   });
+  const serial = [...content.nodes, ...inner].some(({ op }) => serialOnly.has(op));
+  let known: Lowered | undefined;
+  const again = () => {
+    known ??= parallel();
+    return known;
+  };
   return {
     bytes,
     ...ports,
     nodeCount: content.nodes.length + inner.length,
-    serial: [...content.nodes, ...inner].some(({ op }) => op === "ScatterND"),
+    ...(serial ? { parallel: again } : {}),
     originOf: (text) => {
       for (const [label] of text.matchAll(/[a-zA-Z]+_\d+/g)) {
         const node = labels.get(label);

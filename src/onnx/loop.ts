@@ -1,4 +1,4 @@
-import { zeros } from "../array/ndarray.ts";
+import { sizeOf, zeros } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import type { AnyNode, Tensor } from "../tensor/graph.ts";
 import {
@@ -16,8 +16,9 @@ import {
 } from "./assemble.ts";
 import { contentTable } from "./content.ts";
 import { optimize } from "./optimize.ts";
+import { pack } from "./pack.ts";
 import type { GraphProto } from "./proto.ts";
-import { reshape } from "./rules/rule.ts";
+import { type Emitter, ints, reshape } from "./rules/rule.ts";
 import { freshNames, openScope, type Scope } from "./scope.ts";
 
 /** A step to lower into a loop. */
@@ -32,7 +33,7 @@ export interface LoopSpec {
   readonly shared: Readonly<Record<string, Tensor>>;
   /** Values of one step, stacked along a new leading axis. */
   readonly collected: Readonly<Record<string, Tensor>>;
-  /** Whether it is meant for hosts with several threads; false unless told. A graph that is not runs on one thread where it must. */
+  /** Whether several threads may run it; false unless told, when `Lowered.parallel` has that form where it differs. */
   readonly parallel?: boolean;
 }
 
@@ -42,10 +43,18 @@ interface Slot {
   readonly port: Port;
 }
 
+/** Carried values kept in one vector, and the slots of the arrays in it. */
+interface Vector {
+  readonly from: AnyNode;
+  readonly to: AnyNode;
+  readonly parts: readonly { readonly from: Slot; readonly to: Slot }[];
+}
+
 /** A rewritten step with its ports. */
 interface Step {
   readonly ports: Ports;
   readonly nodes: readonly AnyNode[];
+  readonly vectors: readonly Vector[];
   readonly carried: readonly { readonly from: Slot; readonly to: Slot }[];
   readonly scanned: readonly Slot[];
   readonly shared: readonly Slot[];
@@ -74,7 +83,8 @@ export function lowerLoop(spec: LoopSpec): Lowered {
   const written = emptyWritten();
   for (const { node, port } of [...step.carried.map(({ from }) => from), ...step.shared])
     written.names.set(node, port.value);
-  return spec.length === 1 ? singleStep(step, written) : scan(step, written, spec.length);
+  const parallel = () => lowerLoop({ ...spec, parallel: true });
+  return spec.length === 1 ? singleStep(step, written, parallel) : scan(step, written, spec.length, parallel);
 }
 
 function rewrittenStep(spec: LoopSpec): Step {
@@ -85,28 +95,55 @@ function rewrittenStep(spec: LoopSpec): Step {
     [...portsOf(from), ...portsOf(spec.scanned, lead), ...portsOf(spec.shared)],
     [...portsOf(to), ...portsOf(spec.collected, lead)],
   );
-  const rewritten = optimize(
-    [...Object.values(to), ...Object.values(spec.collected)],
-    [from, spec.scanned, spec.shared].flatMap((record) => Object.values(record)),
-  );
-  const slots = (record: Readonly<Record<string, Tensor>>, of: readonly Port[], start: number): Slot[] =>
-    Object.values(record).map((tensor, i) => ({ node: rewritten.of(tensor), port: of[start + i] }));
+  const leaves = [from, spec.scanned, spec.shared].flatMap((record) => Object.values(record));
+  const results = [...Object.values(to), ...Object.values(spec.collected)];
+  const { nodes, of, packs } = rewrittenNodes(Object.values(spec.state), results, leaves, spec.length !== 1);
+  const slots = (record: Readonly<Record<string, Tensor>>, ports: readonly Port[], start: number): Slot[] =>
+    Object.values(record).map((tensor, i) => ({ node: of(tensor), port: ports[start + i] }));
   const states = Object.keys(from).length;
   const left = slots(to, ports.outputs, 0);
+  const carried = slots(from, ports.inputs, 0).map((slot, i) => ({ from: slot, to: left[i] }));
+  const packed = new Set(packs.flatMap(({ members }) => members));
   return {
     ports,
     parallel: spec.parallel ?? false,
-    nodes: rewritten.nodes,
-    carried: slots(from, ports.inputs, 0).map((slot, i) => ({ from: slot, to: left[i] })),
+    nodes,
+    vectors: packs.map((p) => ({ from: p.from, to: p.to, parts: p.members.map((i) => carried[i]) })),
+    carried: carried.filter((_, i) => !packed.has(i)),
     scanned: slots(spec.scanned, ports.inputs, states),
     shared: slots(spec.shared, ports.inputs, states + Object.keys(spec.scanned).length),
     collected: slots(spec.collected, ports.outputs, states),
   };
 }
 
+/** The graph of a step, rewritten, with the state that is updated alike in vectors where it is to be. */
+function rewrittenNodes(
+  state: readonly { readonly from: Tensor; readonly to: Tensor }[],
+  results: readonly Tensor[],
+  leaves: readonly Tensor[],
+  packing: boolean,
+) {
+  const plain = optimize(results, leaves);
+  const carried = state.map(({ from, to }) => ({ from: plain.of(from), to: plain.of(to) }));
+  const packed = packing ? pack(carried, results.map(plain.of)) : null;
+  if (packed === null) return { ...plain, packs: [] };
+  const members = new Set(packed.packs.flatMap((p) => p.members));
+  const kept = results.filter((_, i) => !members.has(i)).map((result) => packed.of(plain.of(result)));
+  const again = optimize(
+    [...kept, ...packed.packs.map(({ to }) => to)],
+    [...leaves.map(plain.of), ...packed.packs.map(({ from }) => from)],
+  );
+  return {
+    nodes: again.nodes,
+    of: (tensor: Tensor) => again.of(packed.of(plain.of(tensor))),
+    packs: packed.packs.map((p) => ({ ...p, from: again.of(p.from), to: again.of(p.to) })),
+  };
+}
+
 function singleStep(
   { ports, parallel, nodes, carried, scanned, collected }: Step,
   written: Written,
+  again: () => Lowered,
 ): Lowered {
   const scope = openScope(freshNames(contentTable()), parallel);
   const unstack = scope.labelled("scanned");
@@ -118,7 +155,7 @@ function singleStep(
   const stack = scope.labelled("collected");
   for (const { node, port } of collected)
     scope.publish(reshape(stack, written.names.get(node) as string, port.shape), port.value);
-  return assemble(ports, scope.finish(), written.labels);
+  return assemble(ports, scope.finish(), written.labels, [], again);
 }
 
 /** The nodes whose value may differ from step to step. */
@@ -136,21 +173,25 @@ const ofStep = (port: Port, value: string, stacked: boolean): Port => ({
   shape: stacked ? port.shape.slice(1) : port.shape,
 });
 
-function scan(step: Step, written: Written, length: number | undefined): Lowered {
+function scan(step: Step, written: Written, length: number | undefined, again: () => Lowered): Lowered {
   const { ports, nodes, scanned, collected } = step;
   const names = freshNames(contentTable());
   const outer = openScope(names, step.parallel);
   const body = openScope(names, step.parallel, outer);
   const moving = step.carried.filter(({ from, to }) => from.node !== to.node);
-  const entering = [...moving.map(({ from }) => from), ...scanned];
-  const leaving = [...moving.map(({ to }) => to), ...collected];
-  const inputs = entering.map(({ port }, i) => ofStep(port, names.next(), i >= moving.length));
-  const outputs = leaving.map(({ port }, i) => ofStep(port, names.next(), i >= moving.length));
+  const vectors = step.vectors.map((vector, i) =>
+    joinedSlots(vector, outer.labelled(`packed_${i}`), names.next()),
+  );
+  const entering = [...moving, ...vectors].map(({ from }) => from).concat(scanned);
+  const leaving = [...moving, ...vectors].map(({ to }) => to).concat(collected);
+  const states = moving.length + vectors.length;
+  const inputs = entering.map(({ port }, i) => ofStep(port, names.next(), i >= states));
+  const outputs = leaving.map(({ port }, i) => ofStep(port, names.next(), i >= states));
   entering.forEach(({ node }, i) => {
     written.names.set(node, inputs[i].value);
   });
   const inside = varying(nodes, nodesOf(entering));
-  const results = [...step.carried.map(({ to }) => to), ...collected];
+  const results = [...step.carried, ...vectors].map(({ to }) => to).concat(collected);
   writeNodes(nodes, written, (node) => (inside.has(node) ? body : outer), nodesOf(results));
   publish(body, nodesOf(leaving), written, outputs);
   for (const { from, to } of step.carried)
@@ -169,7 +210,31 @@ function scan(step: Step, written: Written, length: number | undefined): Lowered
     },
     Math.max(1, scanned.length),
   );
-  return assemble(ports, outer.finish(), written.labels, content.nodes);
+  step.vectors.forEach(({ parts }, i) => {
+    publishParts(outer, `unpacked_${i}`, vectors[i].to.port.value, parts);
+  });
+  return assemble(ports, outer.finish(), written.labels, content.nodes, again);
+}
+
+const sizes = (parts: Vector["parts"]): number[] => parts.map(({ from }) => sizeOf(from.port.shape));
+
+/** A vector as a slot of the scan, filled from the ports of its parts. */
+function joinedSlots({ from, to, parts }: Vector, emitter: Emitter, leaving: string) {
+  const flat = parts.map((part, i) => reshape(emitter, part.from.port.value, [sizes(parts)[i]]));
+  const value = emitter.node("Concat", flat, { axis: { int: 0 } });
+  const port: Port = { name: "packed", value, shape: from.shape, dtype: from.dtype };
+  return { from: { node: from, port }, to: { node: to, port: { ...port, value: leaving } } };
+}
+
+/** Gives the parts of a vector their names outside. */
+function publishParts(outer: Scope, label: string, vector: string, parts: Vector["parts"]): void {
+  const emitter = outer.labelled(label);
+  const flat = emitter.nodes("Split", [vector, ints(emitter, sizes(parts))], parts.length, {
+    axis: { int: 0 },
+  });
+  parts.forEach(({ to: { port } }, i) => {
+    outer.publish(reshape(emitter, flat[i], port.shape), port.value);
+  });
 }
 
 /** Something to scan for a loop that has nothing but a length. */

@@ -18,14 +18,14 @@ import { freshNames, openScope } from "./scope.ts";
 export interface GraphSpec {
   readonly inputs: Readonly<Record<string, Tensor>>;
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Whether it is meant for hosts with several threads; false unless told. A graph that is not runs on one thread where it must. */
+  /** Whether several threads may run it; false unless told, when `Lowered.parallel` has that form where it differs. */
   readonly parallel?: boolean;
 }
 
 /** A lowered graph that is not a file of its own yet, so that another graph can take it in. */
 export interface Fragment extends Ports, Pick<GraphProto, "nodes" | "initializers"> {}
 
-function write({ inputs, outputs, parallel = false }: GraphSpec) {
+function write({ inputs, outputs, parallel = false }: GraphSpec, portable = false) {
   const ports = namePorts(portsOf(inputs), portsOf(outputs));
   const rewritten = optimize(Object.values(outputs), Object.values(inputs));
   const scope = openScope(freshNames(contentTable()), parallel);
@@ -34,7 +34,7 @@ function write({ inputs, outputs, parallel = false }: GraphSpec) {
     to.names.set(rewritten.of(tensor), ports.inputs[i].value);
   });
   const wanted = Object.values(outputs).map(rewritten.of);
-  writeNodes(rewritten.nodes, to, () => scope, wanted);
+  writeNodes(rewritten.nodes, to, () => scope, wanted, portable);
   publish(scope, wanted, to, ports.outputs);
   return { ports, content: scope.finish(), labels: to.labels };
 }
@@ -45,11 +45,11 @@ function write({ inputs, outputs, parallel = false }: GraphSpec) {
  */
 export function lower(spec: GraphSpec): Lowered {
   const { ports, content, labels } = write(spec);
-  return assemble(ports, content, labels);
+  return assemble(ports, content, labels, [], () => lower({ ...spec, parallel: true }));
 }
 
-/** As `lower`, in pieces. */
+/** As `lower`, in pieces, for files that other runtimes may open: without fused activations. */
 export function lowerFragment(spec: GraphSpec): Fragment {
-  const { ports, content } = write(spec);
+  const { ports, content } = write(spec, true);
   return { ...ports, ...content };
 }

@@ -9,6 +9,7 @@ import {
   logicalRules,
   unaryRules,
 } from "./rules/elementwise.ts";
+import { convKernel } from "./rules/kernelGradient.ts";
 import * as pooling from "./rules/pooling.ts";
 import * as products from "./rules/products.ts";
 import * as random from "./rules/random.ts";
@@ -47,7 +48,7 @@ const rules: { readonly [P in Primitive]: LowerRule<P> } = {
   matmul: products.matmul,
   conv: convolution.conv,
   convTranspose: convolution.convTranspose,
-  convKernel: convolution.convKernel,
+  convKernel,
   maxPool: pooling.maxPool,
   argMaxPool: pooling.argMaxPool,
   sumPool: pooling.sumPool,

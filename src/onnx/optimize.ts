@@ -25,6 +25,9 @@ export interface Optimized {
 const foldLimit = 4096;
 const foldable: readonly DType[] = ["float32", "float64", "int32", "uint32", "int8", "uint8", "bool"];
 
+/** Operations whose inputs may be exchanged. */
+const commutes: ReadonlySet<Primitive> = new Set(["add", "mul", "max", "min", "equal", "and", "or"]);
+
 function isFoldable(node: Node): boolean {
   if (node.inputs.length === 0 || node.op === "broadcast") return false;
   if (!node.inputs.every((i) => i.op === "constant" && foldable.includes(i.dtype))) return false;
@@ -49,7 +52,8 @@ export function optimize(outputs: readonly Tensor[], leaves: readonly Tensor[]):
         : node.op === "input"
           ? `#${count}`
           : JSON.stringify(node.attributes);
-    return `${node.op}|${node.inputs.map((i) => i.id)}|${attributes}`;
+    const inputs = node.inputs.map((i) => i.id);
+    return `${node.op}|${commutes.has(node.op) ? inputs.sort((a, b) => a - b) : inputs}|${attributes}`;
   };
 
   const share = (node: AnyNode): AnyNode => {

@@ -10,6 +10,15 @@ import {
   type Tensor,
 } from "../tensor/graph.ts";
 import { isFloat } from "../tensor/shapes.ts";
+import {
+  addedLike,
+  gatherDivisors,
+  gatherFactors,
+  negated,
+  scaledProduct,
+  scaledSum,
+  subtractedNegative,
+} from "./scaling.ts";
 
 /** Makes a node (simplified and shared if possible) for a rewriting rule. */
 export interface Rewriter {
@@ -18,7 +27,7 @@ export interface Rewriter {
 }
 
 /** A cheaper node of the same value, or null. */
-type Simplification<P extends Primitive> = (node: Node<P>, rewrite: Rewriter) => AnyNode | null;
+export type Simplification<P extends Primitive> = (node: Node<P>, rewrite: Rewriter) => AnyNode | null;
 
 const first = (node: Node): AnyNode => node.inputs[0] as AnyNode;
 const second = (node: Node): AnyNode => node.inputs[1] as AnyNode;
@@ -54,16 +63,42 @@ function without(node: Node, at: 0 | 1, value: number): AnyNode | null {
   return literalValue(node.inputs[at]) === value && sameShape(other.shape, node.shape) ? other : null;
 }
 
+/** Where the entries of x stand along the one axis that it is padded along, with zeros on both sides. */
+function strip(x: AnyNode) {
+  if (x.op !== "pad" || x.attributes.value !== 0) return null;
+  const { low, high } = x.attributes;
+  const axes = x.shape.flatMap((_, i) => (low[i] + high[i] > 0 ? [i] : []));
+  if (axes.length !== 1 || low[axes[0]] < 0 || high[axes[0]] < 0) return null;
+  const inner = x.inputs[0] as AnyNode;
+  return { inner, axis: axes[0], start: low[axes[0]], end: low[axes[0]] + inner.shape[axes[0]] };
+}
+
+/** Neighbouring strips that are added stand side by side: what the gradients of slices of one tensor are. */
+const joinedStrips: Simplification<"add"> = (node, rewrite) => {
+  const strips = node.inputs.map((x) => strip(x as AnyNode));
+  const [left, right] = strips[0] !== null && strips[0].end === strips[1]?.start ? strips : strips.reverse();
+  if (left === null || right === null || left.axis !== right.axis || left.end !== right.start) return null;
+  const { axis } = left;
+  const parts = [left, right].flatMap(({ inner }) =>
+    inner.op === "concat" && inner.attributes.axis + inner.shape.length === axis ? inner.inputs : [inner],
+  );
+  const joined = rewrite.make("concat", parts, { axis: axis - node.shape.length });
+  const low = node.shape.map((_, i) => (i === axis ? left.start : 0));
+  const high = node.shape.map((n, i) => (i === axis ? n - right.end : 0));
+  return rewrite.make("pad", [joined], { low, high, value: 0 });
+};
+
 const algebra: { readonly [P in Arithmetic]?: Simplification<P> } = {
-  add: (node) => without(node, 0, 0) ?? without(node, 1, 0),
-  sub: (node) => without(node, 1, 0),
+  add: (node, rewrite) =>
+    without(node, 0, 0) ?? without(node, 1, 0) ?? addedLike(node, rewrite) ?? joinedStrips(node, rewrite),
+  sub: (node, rewrite) => without(node, 1, 0) ?? subtractedNegative(node, rewrite),
   mul: (node, rewrite) => {
     const plain = without(node, 0, 1) ?? without(node, 1, 1);
     if (plain !== null) return plain;
     const turned = without(node, 0, -1) ?? without(node, 1, -1);
-    return turned === null ? null : rewrite.make("neg", [turned], {});
+    return turned === null ? gatherFactors(node, rewrite) : rewrite.make("neg", [turned], {});
   },
-  div: (node) => without(node, 1, 1),
+  div: (node, rewrite) => without(node, 1, 1) ?? gatherDivisors(node, rewrite),
   pow: (node, rewrite) => {
     const plain = without(node, 1, 1);
     if (plain !== null) return plain;
@@ -132,7 +167,7 @@ const sumOfProducts: Simplification<"sum"> = (node, rewrite) => {
 };
 
 const sum: Simplification<"sum"> = (node, rewrite) => {
-  const plain = reduction(node, rewrite) ?? sumOfProducts(node, rewrite);
+  const plain = reduction(node, rewrite) ?? sumOfProducts(node, rewrite) ?? scaledSum(node, rewrite);
   if (plain !== null) return plain;
   const value = copied(first(node));
   if (value === null || !isFloat(node.dtype) || node.dtype === "float16") return null;
@@ -167,7 +202,7 @@ function factor(x: AnyNode): Factor {
 
 const matmul: Simplification<"matmul"> = (node, rewrite) => {
   const [a, b] = [factor(first(node)), factor(second(node))];
-  if (a.inner === first(node) && b.inner === second(node)) return null;
+  if (a.inner === first(node) && b.inner === second(node)) return scaledProduct(node, rewrite);
   const { transposeA, transposeB } = node.attributes;
   const attributes = { transposeA: transposeA !== a.swapped, transposeB: transposeB !== b.swapped };
   return spread(rewrite.make("matmul", [a.inner, b.inner], attributes), node.shape, rewrite);
@@ -195,16 +230,11 @@ const passes: Simplification<"alias" | "stop" | "custom"> = (node) => first(node
 
 const neg: Simplification<"neg"> = (node, rewrite) => {
   const x = first(node);
-  return x.op === "neg" ? (x.inputs[0] as AnyNode) : sink(node, rewrite);
+  return x.op === "neg" ? (x.inputs[0] as AnyNode) : (sink(node, rewrite) ?? negated(node, rewrite));
 };
 
 const cast: Simplification<"cast"> = (node, rewrite) =>
   first(node).dtype === node.dtype ? first(node) : sink(node, rewrite);
-
-const step: Simplification<"step"> = (node, rewrite) => {
-  const x = first(node);
-  return x.op === "relu" ? rewrite.make("step", [x.inputs[0]], {}) : sink(node, rewrite);
-};
 
 /** What can be said more simply, by primitive; the others are left as they are. */
 export const simplifications: { readonly [P in Primitive]?: Simplification<P> } = {
@@ -228,7 +258,7 @@ export const simplifications: { readonly [P in Primitive]?: Simplification<P> } 
   softplus: sink,
   erf: sink,
   relu: sink,
-  step,
+  step: sink,
   add: withAlgebra("add"),
   sub: withAlgebra("sub"),
   mul: withAlgebra("mul"),

@@ -82,7 +82,8 @@ export function openCalls(waiting: (some: boolean) => void = () => undefined): C
   const take = (id: number) => {
     const call = pending.get(id);
     pending.delete(id);
-    if (pending.size === 0) waiting(false);
+    // an answer that nobody waits for any more must not let the process end while the worker is being closed
+    if (call !== undefined && pending.size === 0) waiting(false);
     return call;
   };
   return {

@@ -38,8 +38,6 @@ export interface Memory {
 export interface LoadRequest {
   readonly program: string;
   readonly bytes: Uint8Array;
-  readonly nodes: number;
-  readonly serial: boolean;
   /** Dtypes of the outputs, by their names in the ONNX graph. */
   readonly outputs: Readonly<Record<string, DType>>;
 }
@@ -76,18 +74,14 @@ export interface Backend {
   process(): Pick<Memory, "pid" | "resident">;
 }
 
-/** Beyond so many nodes ONNX Runtime's own optimizer costs more than it brings. */
-const large = 5000;
 const fatalOnly = 4;
 
-/** Session settings that are the same everywhere. */
-export const commonOptions = ({
-  nodes,
-}: Pick<LoadRequest, "nodes">): Ort.InferenceSession.SessionOptions => ({
+/** Session settings that are the same everywhere. Graphs come optimized: ONNX Runtime would find nothing, and take its time. */
+export const commonOptions: Ort.InferenceSession.SessionOptions = {
   executionMode: "sequential",
-  graphOptimizationLevel: nodes > large ? "basic" : "extended",
+  graphOptimizationLevel: "disabled",
   logSeverityLevel: fatalOnly,
-});
+};
 
 /**
  * An engine, opened by the first request. It answers one request after another; errors are ONNX Runtime's own, or

@@ -11,7 +11,7 @@ export interface Handle {
   readonly dtype: DType;
 }
 
-/** A graph loaded into a host. */
+/** A graph loaded into a host, in the form for its threads. */
 export interface Program {
   readonly id: string;
   readonly lowered: Lowered;
@@ -126,12 +126,10 @@ function loader(ask: Ask): (id: string, lowered: Lowered) => Promise<unknown> {
   };
 }
 
-const loadRequest = (program: string, { bytes, nodeCount, serial, outputs }: Lowered): Request => ({
+const loadRequest = (program: string, { bytes, outputs }: Lowered): Request => ({
   do: "load",
   program,
   bytes,
-  nodes: nodeCount,
-  serial,
   outputs: Object.fromEntries(outputs.map(({ value, dtype }) => [value, dtype])),
 });
 
@@ -150,7 +148,8 @@ export function hostOver(caller: Caller, setup: Setup, digest: Digest): Host {
     ready: async () => {
       await ask({ do: "open" });
     },
-    load: async (lowered) => {
+    load: async (given) => {
+      const lowered = setup.threads > 1 ? (given.parallel?.() ?? given) : given;
       const id = identityOf(lowered, digest);
       await ensure(id, lowered);
       return { id, lowered };

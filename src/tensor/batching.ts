@@ -9,7 +9,7 @@ import {
   type Window,
 } from "./graph.ts";
 import { gather, scatterAdd } from "./indexing.ts";
-import { broadcast, iota, reshape, stack, transpose } from "./shaping.ts";
+import { broadcast, iota, reshape, transpose } from "./shaping.ts";
 
 /** An input under vmap: its value, and whether the mapped axis leads its shape. */
 export interface Batched {
@@ -82,10 +82,12 @@ function outOfChannels(x: Tensor, size: number): Tensor {
   return transpose(split, [1, 0, ...split.shape.slice(2).map((_, i) => i + 2)]);
 }
 
-/** Convolutions: a batch of data joins the batch; a batch of kernels becomes groups. */
+/** Convolutions: a batch of data joins the batch; a batch of kernels becomes groups, or more kernels for the same data. */
 const convolution: BatchingRule<"conv" | "convTranspose"> = ([x, kernel], node, size) => {
   if (!kernel.batched)
     return outOfBatch(make(node.op, [intoBatch(x.value), kernel.value], node.attributes), size);
+  if (!x.batched && node.op === "conv" && node.attributes.groups === 1)
+    return outOfChannels(make(node.op, [x.value, intoBatch(kernel.value)], node.attributes), size);
   const grouped = { ...node.attributes, groups: node.attributes.groups * size };
   return outOfChannels(
     make(node.op, [intoChannels(spread(x, size)), intoBatch(kernel.value)], grouped),
@@ -94,6 +96,8 @@ const convolution: BatchingRule<"conv" | "convTranspose"> = ([x, kernel], node, 
 };
 
 const convKernel: BatchingRule<"convKernel"> = ([x, g], node, size) => {
+  if (!x.batched && node.attributes.groups === 1)
+    return outOfBatch(make("convKernel", [x.value, intoChannels(g.value)], node.attributes), size);
   const grouped = {
     ...geometry(node.attributes),
     size: node.attributes.size,
@@ -184,15 +188,8 @@ const rules: { readonly [P in Primitive]: BatchingRule<P> } = {
   sumUnpool: pooling,
   gather: ([x, indices], node, size) => {
     if (!x.batched) return gather(x.value, indices.value);
-    if (!indices.batched) {
-      const rest = node.inputs[0].shape.slice(1).map((_, i) => i + 2);
-      const picked = gather(transpose(x.value, [1, 0, ...rest]), indices.value);
-      const lead = indices.value.shape.length;
-      const after = picked.shape.slice(lead + 1).map((_, i) => lead + 1 + i);
-      return transpose(picked, [lead, ...indices.value.shape.map((_, i) => i), ...after]);
-    }
-    const rows = node.inputs[0].shape[0];
-    return reshape(gather(intoBatch(x.value), shifted(indices.value, rows)), [size, ...node.shape]);
+    const all = shifted(spread(indices, size), node.inputs[0].shape[0]);
+    return reshape(gather(intoBatch(x.value), all), [size, ...node.shape]);
   },
   scatterAdd: ([indices, values], node, size) => {
     const { rows } = node.attributes;
@@ -220,26 +217,10 @@ const rules: { readonly [P in Primitive]: BatchingRule<P> } = {
       inputs.map((input) => spread(input, size)),
       node.attributes,
     ),
-  randomBits: ([key], node, size) =>
-    stack(slices(key.value, size).map((k) => make("randomBits", [k], node.attributes))),
-  foldKey: ([key, word], _, size) => {
-    const keys = slices(spread(key, size), size);
-    const words = slices(spread(word, size), size);
-    return stack(keys.map((k, i) => make("foldKey", [k, words[i]], {})));
-  },
+  randomBits: same,
+  foldKey: ([key, word], node, size) =>
+    make("foldKey", [spread(key, size), aligned(word, node.shape.length - 1)], {}),
 };
-
-/** The slices of the mapped axis. */
-const slices = (x: Tensor, size: number): Tensor[] =>
-  Array.from({ length: size }, (_, i) => {
-    const rest = x.shape.slice(1);
-    const one = make("slice", [x], {
-      starts: [i, ...rest.map(() => 0)],
-      sizes: [1, ...rest],
-      steps: x.shape.map(() => 1),
-    });
-    return reshape(one, rest);
-  });
 
 /**
  * `f` for every member of the leading axis of `args`, as one graph. Results of `f` that do not depend on
@@ -260,6 +241,26 @@ export function batchGraph(
   members.forEach((member, i) => {
     values.set(member, { value: args[i], batched: true });
   });
+  return batched(results, values, size);
+}
+
+/**
+ * What traced `results` are for every member, as one graph: `members` has what becomes of placeholders that differ,
+ * with the axis of the members leading. Results that depend on none of them are repeated.
+ */
+export function vmapTraced(results: readonly Tensor[], members: ReadonlyMap<Tensor, Tensor>): Tensor[] {
+  const values = new Map<Tensor, Batched>();
+  for (const [member, value] of members) values.set(member, { value, batched: true });
+  const [{ shape }] = members.values();
+  return batched(results, values, shape[0]) as Tensor[];
+}
+
+/** The results with the mapped axis; `values` has what is known already, and is added to. */
+function batched(
+  results: readonly (Tensor | null)[],
+  values: Map<Tensor, Batched>,
+  size: number,
+): (Tensor | null)[] {
   const batchedOf = (t: Tensor): Batched => values.get(t) ?? { value: t, batched: false };
   for (const node of ancestors(results.filter((t) => t !== null))) {
     if (values.has(node)) continue;

@@ -95,9 +95,3 @@ export const clamp = (x: Operand, low: Operand, high: Operand): Tensor => min(ma
 
 /** log(1 + x), by log alone: exact to float precision only for |x| not tiny. */
 export const log1p = (x: Operand): Tensor => log(add(x, 1));
-
-/** x Phi(x), Phi the standard normal distribution function. */
-export const gelu = (x: Tensor): Tensor => mul(x, mul(0.5, add(1, erf(mul(x, Math.SQRT1_2)))));
-
-/** x sigmoid(x) */
-export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));

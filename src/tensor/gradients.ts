@@ -213,7 +213,8 @@ const rules: { readonly [P in Primitive]: GradientRule<P> } = {
   sigmoid: unary((g, _, y) => mul(g, mul(y, sub(1, y)))),
   softplus: unary((g, x) => mul(g, make("sigmoid", [x], {}))),
   erf: unary((g, x) => mul(g, mul(2 / Math.sqrt(Math.PI), exp(neg(square(x)))))),
-  relu: unary((g, x) => mul(g, step(x))),
+  // from the result, so that what goes in need not be kept
+  relu: unary((g, _, y) => mul(g, step(y))),
   step: none,
   add: binary((g) => [() => g, () => g]),
   sub: binary((g) => [() => g, () => neg(g)]),

@@ -146,9 +146,9 @@ export interface Attributes extends UnaryAttributes, ArithmeticAttributes, Compa
   pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number };
   concat: { readonly axis: number };
   // ---- random
-  /** Input key [2] uint32: words 0, 1, ... of its stream (array/hash.ts `bits`), filling `shape`; uint32. */
+  /** Input keys [...b, 2] uint32: words 0, 1, ... of the stream of each (array/hash.ts `bits`), filling `shape`: [...b, ...shape] uint32. */
   randomBits: { readonly shape: readonly number[] };
-  /** Inputs key [2] uint32, word [] uint32: the child key (array/hash.ts `fold`), [2] uint32. */
+  /** Inputs keys [...b, 2] uint32, words uint32 that broadcast to [...b]: the child keys (array/hash.ts `fold`), [...b, 2] uint32. */
   foldKey: None;
 }
 

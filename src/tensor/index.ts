@@ -1,3 +1,5 @@
+export * from "./activations.ts";
+export { vmapTraced } from "./batching.ts";
 export * from "./elementwise.ts";
 export {
   type AnyNode,

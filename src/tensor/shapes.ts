@@ -1,4 +1,4 @@
-import { type DType, sizeOf } from "../array/ndarray.ts";
+import { type DType, sameShape, sizeOf } from "../array/ndarray.ts";
 import type { Arithmetic, Attributes, Comparison, Pool, Primitive, Tensor, Unary, Window } from "./graph.ts";
 
 export interface Typed {
@@ -32,6 +32,14 @@ export function broadcastShapes(...shapes: readonly Shape[]): number[] | null {
     }
   return result;
 }
+
+const broadcastsTo = (from: Shape, to: Shape): boolean => {
+  const common = broadcastShapes(from, to);
+  return common !== null && sameShape(common, to);
+};
+
+/** Keys are pairs of words along the last axis. */
+const isKey = ({ shape, dtype }: Tensor): boolean => dtype === "uint32" && shape.at(-1) === 2;
 
 /** The axis from the front, for one counted from the end. */
 export const fromFront = (axis: number, rank: number): number => axis + rank;
@@ -247,12 +255,10 @@ const rules: { readonly [P in Primitive]: ShapeRule<P> } = {
     order.length === x.shape.length && [...order].sort((a, b) => a - b).every((axis, i) => axis === i)
       ? { shape: order.map((axis) => x.shape[axis]), dtype: x.dtype }
       : problem(`[${order}] is no order of ${x.shape.length} axes`),
-  broadcast: ([x], { shape }) => {
-    const common = broadcastShapes(x.shape, shape);
-    return common !== null && common.length === shape.length && common.every((n, i) => n === shape[i])
+  broadcast: ([x], { shape }) =>
+    broadcastsTo(x.shape, shape)
       ? { shape, dtype: x.dtype }
-      : problem(`it cannot be broadcast to [${shape}]`);
-  },
+      : problem(`it cannot be broadcast to [${shape}]`),
   slice: ([x], { starts, sizes, steps }) => {
     if ([starts, sizes, steps].some((list) => list.length !== x.shape.length))
       return problem("starts, sizes and steps need an entry an axis");
@@ -284,16 +290,12 @@ const rules: { readonly [P in Primitive]: ShapeRule<P> } = {
     return { shape: first.shape.map((n, i) => (i === at ? total : n)), dtype: first.dtype };
   },
   randomBits: ([key], { shape }) =>
-    key.dtype === "uint32" && key.shape.length === 1 && key.shape[0] === 2
-      ? { shape, dtype: "uint32" }
+    isKey(key)
+      ? { shape: [...key.shape.slice(0, -1), ...shape], dtype: "uint32" }
       : problem("a key is uint32[2]"),
   foldKey: ([key, word]) =>
-    key.dtype === "uint32" &&
-    key.shape.length === 1 &&
-    key.shape[0] === 2 &&
-    word.dtype === "uint32" &&
-    word.shape.length === 0
-      ? { shape: [2], dtype: "uint32" }
+    isKey(key) && word.dtype === "uint32" && broadcastsTo(word.shape, key.shape.slice(0, -1))
+      ? { shape: key.shape, dtype: "uint32" }
       : problem("it takes a key uint32[2] and a word uint32[]"),
 };
 

@@ -1,22 +1,29 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { NdArray } from "../array/ndarray.ts";
 import { readNpz, writeNpz } from "../array/npz.ts";
-import { OckhamError } from "../error.ts";
-import type { Epoch } from "./train.ts";
+import { type ErrorCode, OckhamError } from "../error.ts";
+import type { Epoch } from "./runs.ts";
+
+/** How a run ended: with values, under `ended/<its place>/`, or with an error. */
+export type Ended =
+  | { readonly steps: number; readonly seconds: number; readonly stopped?: string }
+  | { readonly code: ErrorCode; readonly culprit: string; readonly message: string; readonly hint: string };
 
 /** All that is needed to go on as if nothing had happened. */
 export interface Checkpoint {
   /** What was being trained; a checkpoint of something else is refused. */
   readonly identity: string;
-  /** Epochs done, and what is done of the current one: steps, and the sum of their losses. */
+  /** Epochs done, and steps of the current one. */
   readonly epoch: number;
   readonly done: number;
-  readonly total: number;
   /** Seconds spent in training steps. */
   readonly seconds: number;
-  /** Why a method asked for the end, if one did. */
-  readonly stopped: string | undefined;
-  readonly history: readonly Epoch[];
+  /** Of each run that is trained, `total` being the sum of the losses of the current epoch. */
+  readonly runs: readonly {
+    readonly total: number;
+    readonly history: readonly Epoch[];
+    readonly ended?: Ended;
+  }[];
   /** The state by path, and the initial parameters under `anchor/`. */
   readonly arrays: Readonly<Record<string, NdArray>>;
 }

@@ -10,7 +10,7 @@ import { feedsOf, type Plan } from "./plan.ts";
  * The error for a loss that is not finite at step `count`. With the state before the failing run at hand,
  * the reference evaluator walks the steps again up to the operation that first made such a number.
  */
-export async function explainDivergence(
+export function explainDivergence(
   plan: Plan,
   data: Dataset,
   index: NdArray,
@@ -18,7 +18,7 @@ export async function explainDivergence(
   count: number,
   values: Readonly<Record<string, NdArray>> | undefined,
   failing: number,
-): Promise<OckhamError> {
+): OckhamError {
   const names = namesOf(plan);
   const found = values === undefined ? undefined : firstBad(plan, data, index, key, values, failing);
   const where = found === undefined ? "" : `; the first number that is not finite came from ${found}`;
@@ -35,12 +35,16 @@ export async function explainDivergence(
 const namesOf = (plan: Plan): string =>
   plan.recipe.methods.map(({ name }) => name).join("+") || "plain training";
 
-/** Throws `diverged` for weights that the last step made infinite or no numbers, which no loss has shown. */
-export function checkWeights(plan: Plan, values: Readonly<Record<string, NdArray>>, steps: number): void {
+/** The error for weights that the last step made infinite or no numbers, which no loss has shown. */
+export function checkWeights(
+  plan: Plan,
+  values: Readonly<Record<string, NdArray>>,
+  steps: number,
+): OckhamError | undefined {
   const bad = plan.leaves.find(({ path }) => !finite(values[`params/${path}`]));
-  if (bad === undefined) return;
+  if (bad === undefined) return undefined;
   const names = namesOf(plan);
-  throw new OckhamError(
+  return new OckhamError(
     "diverged",
     names,
     `${names}: ${bad.path} stopped being finite numbers at step ${steps}, the last`,

@@ -1,5 +1,6 @@
+export type { Layout } from "./layout.ts";
 export { lift, trains } from "./lift.ts";
-export { feedsOf, type Plan, planOf, shapeOfData, type Training } from "./plan.ts";
+export { feedsOf, lowerSteps, type Plan, planOf, shapeOfData, type Training } from "./plan.ts";
 export {
   type Build,
   evaluationKey,
@@ -11,5 +12,7 @@ export {
   select,
   type Values,
 } from "./probe.ts";
+export { type Epoch, type PlanRun, runKey, type SharedOptions, type Trained } from "./runs.ts";
 export { type Named, only, trainable, type View } from "./step.ts";
-export { type Epoch, runKey, type Trained, type TrainOptions, train } from "./train.ts";
+export { evenly, runsAtOnce, type TogetherOptions, trainTogether } from "./together.ts";
+export { type TrainOptions, train } from "./train.ts";

@@ -1,6 +1,16 @@
 import { type DType, type NdArray, sameShape } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import type { About, Batch, Dataset, Leaf, Loss, Model, Optimizer, Schedule } from "../kinds/index.ts";
+import type {
+  About,
+  Batch,
+  Dataset,
+  Leaf,
+  Loss,
+  Model,
+  Optimizer,
+  Scalar,
+  Schedule,
+} from "../kinds/index.ts";
 import { type Lowered, lower, lowerLoop } from "../onnx/index.ts";
 import {
   ancestors,
@@ -14,6 +24,7 @@ import {
   oneHot,
   type Tensor,
 } from "../tensor/index.ts";
+import { alone, type Layout, sideBySide } from "./layout.ts";
 import {
   type Named,
   only,
@@ -31,11 +42,16 @@ export interface Training {
   readonly methods?: readonly Named[];
   readonly optimizer: Optimizer;
   /** Peak learning rate; the optimizer's own unless told. */
-  readonly rate?: number;
+  readonly rate?: Scalar;
   readonly schedule: Schedule;
   readonly loss: Loss;
   readonly batchSize?: number;
   readonly epochs?: number;
+  /**
+   * Numbers that are given when it is trained, by name: placeholders of shape [] that stand in the rate and in the
+   * options of methods, so that one graph serves all their values.
+   */
+  readonly hyperparameters?: Readonly<Record<string, Tensor>>;
 }
 
 /** Shapes of the data a plan is made for. */
@@ -55,7 +71,9 @@ export interface Plan {
   readonly epochs: number;
   readonly batchSize: number;
   readonly stepsPerEpoch: number;
-  /** Input key; outputs the initial state by path. */
+  /** Placeholders of the numbers that are given when it is trained, under `hyperparameters/`. */
+  readonly hyperparameters: Readonly<Record<string, Tensor>>;
+  /** Inputs key and hyperparameters; outputs the initial state by path. */
   readonly initial: Lowered;
   /** Any number of steps a run: state in and out, batches scanned, the data shared, losses collected. */
   readonly steps: Lowered;
@@ -176,6 +194,7 @@ export function planOf(training: Training, data: Dataset): Plan {
 
   for (const slot of ["losses", "risk", "optimizer", "predict"] as const) only(methods, slot);
   const key = input("key", [2], "uint32");
+  const hyperparameters = prefixed("hyperparameters/", training.hyperparameters ?? {});
   const initial = traceInitial(recipe, { tensor: key });
   const state = mapTree(initial.state, (t, path) => input(path, t.shape, t.dtype)) as unknown as State;
   const anchor = mapTree(state.params, (t, path) =>
@@ -197,7 +216,14 @@ export function planOf(training: Training, data: Dataset): Plan {
   const after = flat(traced.state);
   checkState(before, after);
   const outputs = [...Object.values(after), traced.loss];
-  const shared = used({ ...source, ...flat(anchor, "anchor"), key }, outputs);
+  const shared = used({ ...source, ...flat(anchor, "anchor"), ...hyperparameters, key }, outputs);
+  const step: TracedStep = {
+    inputs: { ...before, ...shared, index },
+    state: after,
+    loss: traced.loss,
+    objective: traced.objective,
+  };
+  const begin = flat(initial.state);
   return {
     recipe,
     shape,
@@ -205,25 +231,34 @@ export function planOf(training: Training, data: Dataset): Plan {
     epochs,
     batchSize,
     stepsPerEpoch,
-    initial: lower({ inputs: { key }, outputs: flat(initial.state) }),
-    steps: lowerLoop({
-      state: Object.fromEntries(
-        Object.keys(before).map((path) => [path, { from: before[path], to: after[path] }]),
-      ),
-      scanned: { index },
-      shared,
-      collected: { loss: traced.loss },
+    hyperparameters,
+    initial: lower({
+      inputs: { key, ...used(hyperparameters, Object.values(begin)) },
+      outputs: begin,
     }),
+    steps: lowerSteps(step),
     state,
     anchor,
     gradients: traced.gradients,
-    traced: {
-      inputs: { ...before, ...shared, index },
-      state: after,
-      loss: traced.loss,
-      objective: traced.objective,
-    },
+    traced: step,
   };
+}
+
+/** Any number of steps a run: of one run, or of several side by side. */
+export function lowerSteps({ inputs, state, loss }: TracedStep, layout: Layout = alone): Lowered {
+  const wide = sideBySide(inputs, { ...state, loss }, layout);
+  const { index, ...fed } = wide.inputs;
+  const shared = Object.entries(fed).filter(([name]) => !(name in state));
+  const carried = Object.keys(state).map((path) => [
+    path,
+    { from: wide.inputs[path], to: layout.own.has(path) ? wide.outputs[path] : state[path] },
+  ]);
+  return lowerLoop({
+    state: Object.fromEntries(carried),
+    scanned: { index },
+    shared: Object.fromEntries(shared),
+    collected: { loss: wide.outputs.loss },
+  });
 }
 
 function checkLoss(loss: Loss, data: Dataset): void {
@@ -253,20 +288,19 @@ const describe = (t: Tensor | undefined): string => (t === undefined ? "absent" 
 
 /**
  * A graph over rows of data in evaluation mode: inputs are the trained state (`params/...`, `methods/...`),
- * the rows (`data/...`) and `extra`; outputs are what `build` returns.
+ * the rows (`data/...`) and `extra`; outputs are what `build` returns. For runs side by side, of each.
  */
 export function traceProbe(
   plan: Plan,
   rows: number,
   build: (view: View, extra: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>,
   extra: Readonly<Record<string, Tensor>> = {},
+  layout: Layout = alone,
 ): Lowered {
   const { view, placeholders } = evaluationView(plan, rows);
   const outputs = build(view, extra);
-  return lower({
-    inputs: used({ ...placeholders, ...extra }, Object.values(outputs)),
-    outputs: { ...outputs },
-  });
+  const inputs = used({ ...placeholders, ...extra }, Object.values(outputs));
+  return lower(sideBySide(inputs, { ...outputs }, layout));
 }
 
 /** What an iterated probe does in one step: the next state, and what is noted down. */
@@ -304,7 +338,7 @@ function evaluationView(
   plan: Plan,
   rows: number,
 ): { readonly view: View; readonly placeholders: Record<string, Tensor> } {
-  const { state, anchor, shape, recipe } = plan;
+  const { state, anchor, shape, recipe, hyperparameters } = plan;
   const source = dataPlaceholders(shape, shape, rows);
   const key = input("key", [2], "uint32");
   const view = viewFrom(
@@ -319,5 +353,8 @@ function evaluationView(
     },
     state.params,
   );
-  return { view, placeholders: { ...flat(state), ...flat(anchor, "anchor"), ...source, key } };
+  return {
+    view,
+    placeholders: { ...flat(state), ...flat(anchor, "anchor"), ...hyperparameters, ...source, key },
+  };
 }

@@ -3,6 +3,7 @@ import type { Dataset, Step } from "../kinds/index.ts";
 import type { Lowered } from "../onnx/index.ts";
 import type { Handle, Host } from "../runtime/index.ts";
 import { input, softmax, type Tensor } from "../tensor/index.ts";
+import { alone, entryOf, gathered, type Layout } from "./layout.ts";
 import { type BuildLoop, feedsOf, type Plan, traceProbe, traceProbeLoop } from "./plan.ts";
 import { only, type View } from "./step.ts";
 
@@ -42,6 +43,8 @@ async function runOn(
   const { outputs } = await host.run(program, { ...available, key: evaluationKey });
   return outputs as Record<string, NdArray>;
 }
+
+const signatureOf = ({ size, own }: Layout): string => (size === 1 ? "" : `/${size}:${[...own]}`);
 
 /**
  * Runs `build` over all rows of `data` at once, at the trained values. `name` tells probes of one plan apart
@@ -105,22 +108,68 @@ export async function probeRows(
   data: Dataset,
   name: string,
   build: Build,
-  rows = 512,
+  rows = mostRows,
 ): Promise<Record<string, NdArray>> {
-  if (data.size <= rows) return probe(host, plan, values, data, name, build);
-  const parts: Record<string, NdArray>[] = [];
-  for (let start = 0; start < data.size; start += rows) {
-    const index = Array.from({ length: rows }, (_, i) => Math.min(start + i, data.size - 1));
-    parts.push(await probe(host, plan, values, select(data, index), name, build));
+  const [result] = await probeBatches(host, plan, values, rowsOfAll([data], alone, rows), name, build);
+  return result;
+}
+
+const mostRows = 512;
+
+/** Rows of runs side by side, in batches, as graphs are fed them. */
+export interface Rows {
+  /** Rows of each run, and of each in a batch; the last batch is filled up with copies of the last row. */
+  readonly size: number;
+  readonly batch: number;
+  readonly layout: Layout;
+  readonly feeds: Iterable<Values>;
+}
+
+/** The data of each run in batches of at most `rows`; all are of one size. */
+export function rowsOfAll(data: readonly Dataset[], layout: Layout, rows = mostRows): Rows {
+  const [{ size }] = data;
+  const batch = Math.min(rows, size);
+  function* feeds() {
+    for (let start = 0; start < size; start += batch) {
+      const index = Array.from({ length: batch }, (_, i) => Math.min(start + i, size - 1));
+      const each = (batch === size ? data : data.map((d) => select(d, index))).map(feedsOf);
+      const names = Object.keys(each[0]);
+      yield Object.fromEntries(
+        names.map((path) => [
+          path,
+          gathered(
+            each.map((f) => f[path]),
+            path,
+            layout,
+          ),
+        ]),
+      );
+    }
   }
-  return Object.fromEntries(
-    Object.keys(parts[0]).map((path) => [
-      path,
-      joined(
-        parts.map((p) => p[path]),
-        data.size,
-      ),
-    ]),
+  return { size, batch, layout, feeds: { [Symbol.iterator]: feeds } };
+}
+
+/** As `probeRows`, for runs side by side, each at its own values and rows: the results of each. */
+export async function probeBatches(
+  host: Host,
+  plan: Plan,
+  values: Values,
+  { size, batch, layout, feeds }: Rows,
+  name: string,
+  build: Build,
+): Promise<Record<string, NdArray>[]> {
+  const lowered = known(plan, `${name}/${signature(batch, {})}${signatureOf(layout)}`, () =>
+    traceProbe(plan, batch, build, {}, layout),
+  );
+  const parts: Record<string, NdArray>[] = [];
+  for (const fed of feeds) parts.push(await runOn(host, lowered, { ...values, ...fed }));
+  return Array.from({ length: layout.size }, (_, i) =>
+    Object.fromEntries(
+      Object.keys(parts[0]).map((path) => {
+        const own = parts.map((part) => (layout.size === 1 ? part[path] : entryOf(part[path], i)));
+        return [path, own.length === 1 ? own[0] : joined(own, size)];
+      }),
+    ),
   );
 }
 

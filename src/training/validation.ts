@@ -1,22 +1,46 @@
 import type { NdArray } from "../array/ndarray.ts";
 import type { Dataset, Step } from "../kinds/index.ts";
-import type { Host } from "../runtime/index.ts";
+import type { Handle, Host } from "../runtime/index.ts";
 import { broadcast, mean, type Tensor } from "../tensor/index.ts";
-import type { Plan } from "./plan.ts";
-import { predictionOf, probeRows, type Values } from "./probe.ts";
+import { alone, differing, type Layout } from "./layout.ts";
+import { feedsOf, type Plan } from "./plan.ts";
+import { predictionOf, probeBatches, probeRows, type Rows, rowsOfAll, type Values } from "./probe.ts";
 
-/** Mean loss, and score: accuracy for classes, R squared (over all outputs) for values. */
+/** The validation data of runs side by side, on the host. */
+export interface Placed {
+  readonly data: readonly Dataset[];
+  readonly rows: Rows & { readonly feeds: readonly Readonly<Record<string, Handle>>[] };
+}
+
+/** Brings validation data to the host, once for all epochs. */
+export async function place(host: Host, data: readonly Dataset[], { size, own }: Layout): Promise<Placed> {
+  const state = [...own].filter((name) => name.includes("/") && !name.startsWith("data/"));
+  const layout = size === 1 ? alone : { size, own: new Set([...state, ...differing(data.map(feedsOf))]) };
+  const rows = rowsOfAll(data, layout);
+  const feeds: Record<string, Handle>[] = [];
+  for (const arrays of rows.feeds) {
+    const placed: Record<string, Handle> = {};
+    for (const [name, a] of Object.entries(arrays)) placed[name] = await host.put(a as NdArray);
+    feeds.push(placed);
+  }
+  return { data, rows: { ...rows, feeds } };
+}
+
+/** Mean loss, and score (accuracy for classes, R squared over all outputs for values), of each of the runs side by side. */
 export async function validate(
   host: Host,
   plan: Plan,
   values: Values,
-  data: Dataset,
-): Promise<{ readonly validationLoss: number; readonly validationScore: number }> {
-  const { prediction, losses } = await probeRows(host, plan, values, data, "validation", (view) => ({
+  { data, rows }: Placed,
+): Promise<{ readonly validationLoss: number; readonly validationScore: number }[]> {
+  const results = await probeBatches(host, plan, values, rows, "validation", (view) => ({
     prediction: predictionOf(plan, view),
     losses: view.loss(view.outputs.prediction, view.batch.target),
   }));
-  return { validationLoss: averageOf(losses), validationScore: scoreOf(prediction, data) };
+  return results.map(({ prediction, losses }, i) => ({
+    validationLoss: averageOf(losses),
+    validationScore: scoreOf(prediction, data[i]),
+  }));
 }
 
 function scoreOf(prediction: NdArray, data: Dataset): number {

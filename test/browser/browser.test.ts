@@ -200,10 +200,9 @@ describe.skipIf(executablePath === undefined)("in a browser", () => {
     expect(refused).toMatchObject({ own: true, code: "bad-option", culprit: "checkpoint" });
   });
 
-  test("runs what only one thread runs rightly on one thread only", async () => {
-    expect(await job(isolated, "serial", {})).toEqual({ failed: undefined, sums: [0, 7] });
-    const { failed } = await job(isolated, "serial", { threads: 2 });
-    expect(failed).toMatchObject({ own: true, code: "conflict", culprit: "threads" });
+  test("adds rows that are named twice, on one thread and on two", async () => {
+    expect(await job(isolated, "scatter", {})).toEqual([0, 7]);
+    expect(await job(isolated, "scatter", { threads: 2 })).toEqual([0, 7]);
   });
 
   test("descends on a GPU as on the processor, and keeps state there", async () => {

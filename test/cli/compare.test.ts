@@ -96,22 +96,29 @@ export const wrong = penalty("wrong", {
 describe("stopping and resuming", () => {
   const asked = ["compare", "--model", "mlp", "--methods", "mixup,sam", "--seeds", "2", "--epochs", "3"];
 
-  test("killed at any moment, it resumes to the same trials", async () => {
-    const whole = await run(at(""), ...asked, "--out", "whole");
-    expect(whole.code).toBe(0);
-    const { child, said, ended } = start(at(""), [...asked, "--out", "broken"]);
+  test.each([
+    ["whose seeds are trained one by one", "mixup,sam", 2, []],
+    ["whose seeds are trained side by side", "mixup", 3, []],
+    ["whose tries are trained side by side", "mixup", 1, ["--tune", "4"]],
+  ])("killed at any moment, one %s resumes to the same trials", async (_, methods, seeds, more) => {
+    const total = seeds * (methods.split(",").length + 1);
+    const [whole, broken] = [`whole ${seeds}`, `broken ${seeds}`];
+    const words = [...asked, "--methods", methods, "--seeds", `${seeds}`, ...more];
+    expect((await run(at(""), ...words, "--out", whole, "--workers", "1")).code).toBe(0);
+    const { child, said, ended } = start(at(""), [...words, "--out", broken]);
     await said(/training/);
-    while ((await trialsIn("broken")).length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    while ((await trialsIn(broken)).length < total / 3)
+      await new Promise((resolve) => setTimeout(resolve, 5));
     child.kill("SIGKILL");
     expect((await ended).signal).toBe("SIGKILL");
-    const before = await trialsIn("broken");
-    expect(before.length).toBeLessThan(6);
-    const resumed = await run(at(""), ...asked, "--out", "broken", "--resume");
-    expect(resumed.text).toMatch(/of 6 trials were done before/);
+    const before = await trialsIn(broken);
+    expect(before.length).toBeLessThan(total);
+    const resumed = await run(at(""), ...words, "--out", broken, "--resume");
+    expect(resumed.text).toMatch(`of ${total} trials were done before`);
     expect(resumed.code).toBe(0);
-    const after = await trialsIn("broken");
+    const after = await trialsIn(broken);
     expect(after.slice(0, before.length)).toEqual(before);
-    expect(lasting(after)).toEqual(lasting(await trialsIn("whole")));
+    expect(lasting(after)).toEqual(lasting(await trialsIn(whole)));
   });
 
   test("Ctrl-C stops within two seconds, keeps what is done and says how to go on", async () => {

@@ -12,8 +12,18 @@ import { sgd } from "../../src/parts/optimizers/sgd.ts";
 import { constant } from "../../src/parts/schedules/constant.ts";
 import { openInline } from "../../src/runtime/index.ts";
 import { evaluate } from "../../src/tensor/evaluate.ts";
-import { fill, type Tensor, vjp } from "../../src/tensor/index.ts";
-import { feedsOf, lift, type Plan, planOf, runKey, trainable, trains } from "../../src/training/index.ts";
+import { fill, input, type Tensor, vjp } from "../../src/tensor/index.ts";
+import {
+  feedsOf,
+  lift,
+  type Plan,
+  planOf,
+  runKey,
+  train,
+  trainable,
+  trains,
+  trainTogether,
+} from "../../src/training/index.ts";
 import { members } from "../members.ts";
 
 const all = await members();
@@ -38,7 +48,11 @@ const classified: Dataset = {
 };
 const measured: Dataset = { ...classified, task: "regression", target: draw("y", [rows, 2]), classes: [] };
 
-function plan(definition: Definition): Plan {
+function plan(
+  definition: Definition,
+  options: Readonly<Record<string, unknown>> = {},
+  hyperparameters: Readonly<Record<string, Tensor>> = {},
+): Plan {
   const asLoss = definition.kind === "loss" ? (definition() as Loss) : undefined;
   const data = asLoss === undefined || asLoss.tasks.includes("classification") ? classified : measured;
   const outputs = data === classified ? 3 : 2;
@@ -46,13 +60,14 @@ function plan(definition: Definition): Plan {
     planOf(
       {
         model,
-        methods: [{ name: definition.id, method: lift(definition, definition()) }],
+        methods: [{ name: definition.id, method: lift(definition, definition(options as never)) }],
         optimizer: sgd() as Optimizer,
         schedule: constant(),
         loss: (data === classified ? crossEntropy() : squaredError()) as Loss,
         rate: 0.05,
         batchSize: rows,
         epochs: 4,
+        hyperparameters,
       },
       data,
     );
@@ -121,6 +136,31 @@ describe.each(trained)("$definition.id in training", ({ definition }) => {
     }
     close(real.loss, { dtype: "float32", shape: [2], data: Float32Array.from(losses) }, "loss");
     for (const path of paths) close(real[path], state[path], path);
+  });
+
+  it("runs side by side, with its numbers as hyperparameters, as it runs alone with numbers", async () => {
+    const numeric = Object.entries(definition.options).filter(([, { traced }]) => traced);
+    const symbols = Object.fromEntries(numeric.map(([name]) => [name, input(name, [])]));
+    const shared = plan(definition, symbols, symbols);
+    const data = dataOf(shared);
+    const runs = [0, 1, 2].map((seed) => ({
+      data,
+      validation: data,
+      seed,
+      hyperparameters: Object.fromEntries(
+        numeric.map(([name, { default: usual, grid }]) => [name, Number(grid[seed % grid.length] ?? usual)]),
+      ),
+    }));
+    const together = await trainTogether(shared, runs, host, { atOnce: runs.length });
+    for (const [i, { seed, hyperparameters }] of runs.entries()) {
+      const alone = await train(plan(definition, hyperparameters), data, seed, host, {
+        validation: data,
+      }).catch((e: Error) => e);
+      const got = together[i];
+      if (alone instanceof Error || got instanceof Error)
+        expect((got as Error).message).toBe((alone as Error).message);
+      else for (const [path, a] of Object.entries(alone.values)) close(got.values[path], a, path);
+    }
   });
 
   const excused = definition.exempt["finite differences"];

@@ -1,11 +1,13 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { fromNested, type NdArray, ndarray } from "../../src/array/ndarray.ts";
+import { stream } from "../../src/array/random.ts";
 import { type LoopSpec, lower, lowerLoop } from "../../src/onnx/index.ts";
 import { openInline } from "../../src/runtime/index.ts";
 import { evaluate } from "../../src/tensor/evaluate.ts";
 import {
   add,
   constant,
+  cumsum,
   exp,
   fill,
   gather,
@@ -140,6 +142,48 @@ describe("lowerLoop", () => {
     expect(Array.from(out.c.data as Float32Array)).toEqual([7, 8]);
     expect(Array.from(out.doubled.data as Float32Array)).toEqual([2, 4, 22, 44, 42, 84]);
     expect(Array.from(out.one.data as Float32Array)).toEqual([1, 1, 1]);
+  });
+
+  test("arrays that are updated alike travel in one vector, with the same numbers", async () => {
+    const shapes = { w: [3, 4], v: [5], b: [1], large: [2 ** 15 + 1] };
+    const decay = input("decay", []);
+    const names = Object.keys(shapes);
+    const places = Object.entries(shapes).flatMap(([name, shape]) =>
+      [name, `m.${name}`].map((path) => [path, input(path, shape)] as const),
+    );
+    const from = Object.fromEntries(places);
+    // each gradient is computed differently, and each momentum and array is updated alike
+    const gradients = [from.w, square(from.v), exp(from.b), relu(from.large)].map((x) => cumsum(x));
+    const state = Object.fromEntries(
+      names.flatMap((name, i) => {
+        const to = add(mul(from[`m.${name}`], decay), gradients[i]);
+        return [
+          [name, { from: from[name], to: sub(from[name], mul(0.1, to)) }],
+          [`m.${name}`, { from: from[`m.${name}`], to }],
+        ];
+      }),
+    );
+    const total = add(sum(from.w), add(sum(from.v), sum(from.large)));
+    const spec: LoopSpec = { state, scanned: {}, shared: { decay }, collected: { total } };
+    const random = stream(5);
+    const feeds = Object.fromEntries([
+      ...places.map(([path, { shape }]) => [
+        path,
+        ndarray("float32", shape, Float32Array.from(random.split(path).normal(shape).data)),
+      ]),
+      ["decay", ndarray("float32", [], Float32Array.of(0.9))],
+    ]);
+    const packed = await run({ ...spec, length: 3 }, feeds);
+    let singly = feeds;
+    for (let i = 0; i < 3; i++) singly = { ...feeds, ...(await run({ ...spec, length: 1 }, singly)) };
+    for (const { name } of lowerLoop({ ...spec, length: 3 }).outputs)
+      if (name !== "total") expect(packed[name].data).toEqual(singly[name].data);
+
+    const { graph } = readModel(lowerLoop({ ...spec, length: 3 }).bytes);
+    const body = graph.nodes.find(({ op }) => op === "Scan")?.attributes.body as ReadGraph;
+    const count = (op: string) => body.nodes.filter((node) => node.op === op).length;
+    expect(graph.nodes.filter(({ op }) => op === "Concat")).toHaveLength(2);
+    expect([count("Concat"), count("Split"), count("Sub")]).toEqual([1, 1, 2]);
   });
 
   test("refuses a loop of unknown length, and placeholders that are not listed", () => {

@@ -118,6 +118,33 @@ describe("products", () => {
   });
 });
 
+describe("biases and activations", () => {
+  const image = input("image", [2, 3, 5, 5]);
+  const kernel = input("kernel", [4, 3, 3, 3]);
+  const offset = input("offset", [4]);
+  const all = { ...inputs, image, kernel, offset };
+  const run = (out: Tensor) => operators(lower({ inputs: all, outputs: { out } }).bytes);
+  const convolved = add(conv(image, kernel), reshape(offset, [4, 1, 1]));
+
+  test("join the product or convolution before them", () => {
+    expect(run(relu(add(matmul(x, w), b)))).toEqual(["FusedGemm"]);
+    expect(run(relu(matmul(x, w)))).toEqual(["FusedGemm"]);
+    expect(run(convolved)).not.toContain("Add");
+    expect(run(relu(convolved))).toContain("FusedConv");
+  });
+  test("but not where what is before them is wanted too", () => {
+    expect(run(add(relu(convolved), convolved))).toContain("Relu");
+    const rows = reshape(slice(image, 0, 0, 1), [3, 25]);
+    const offsets = reshape(slice(slice(rows, 0, 0, 2), 1, 0, 6), [4, 3, 1]);
+    expect(run(add(conv(image, kernel), offsets))).toContain("Add");
+  });
+  test("a relu's gradient needs only its result", () => {
+    const hidden = relu(add(matmul(x, w), b));
+    const [g] = vjp([sum(hidden)], [scalar(1)], [x]);
+    expect(ops(g)).toEqual(["FusedGemm", "HardSigmoid", "Gemm"]);
+  });
+});
+
 test("a dense layer's step has the products it needs and little else", () => {
   const loss = mean(square(add(matmul(x, w), b)));
   const gradients = vjp([loss], [scalar(1)], [w, b]);
@@ -138,6 +165,6 @@ test("convolutions choose the measured lowerings", () => {
   expect(opsOf(3, 2)).toContain("ConvTranspose");
   expect(opsOf(3, 2)).toContain("FusedMatMul");
   expect(opsOf(3, 1)).not.toContain("ConvTranspose");
-  expect(opsOf(5, 1)).not.toContain("FusedMatMul");
+  expect(opsOf(5, 1)).not.toContain("ConvTranspose");
   expect(opsOf(1, 1).filter((op) => op === "Conv")).toHaveLength(2);
 });

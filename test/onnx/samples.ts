@@ -65,13 +65,15 @@ const indices = (shape: Shape, below: number) =>
   seed.map((from) =>
     ndarray("int32", shape, stream([from, 8]).integers(below, sizeOf(shape)).data as Int32Array),
   );
-const keys = fc.tuple(seed, seed).map((words) =>
-  ndarray(
-    "uint32",
-    [2],
-    Uint32Array.from(words, (w) => Math.imul(w, 3)),
-  ),
-);
+const words = (shape: Shape) =>
+  fc.array(seed, { minLength: sizeOf(shape), maxLength: sizeOf(shape) }).map((list) =>
+    ndarray(
+      "uint32",
+      shape,
+      Uint32Array.from(list, (w) => Math.imul(w, 3)),
+    ),
+  );
+const keys = (lead: Shape) => words([...lead, 2]);
 
 /** The primitive with the same attributes for all operands. */
 const applied =
@@ -351,10 +353,18 @@ export const samples: Samples = {
         ),
       ),
   ),
-  randomBits: shapeOfRank(0, 3).chain((shape) => sample("randomBits", { shape }, keys)),
-  foldKey: seed.chain((word) =>
-    sample("foldKey", {}, keys, fc.constant(ndarray("uint32", [], Uint32Array.of(Math.imul(word, 2))))),
-  ),
+  randomBits: fc
+    .tuple(shapeOfRank(0, 3), shapeOfRank(0, 2))
+    .chain(([shape, lead]) => sample("randomBits", { shape }, keys(lead))),
+  foldKey: fc
+    .tuple(
+      shapeOfRank(0, 2),
+      fc.array(fc.boolean(), { minLength: 2, maxLength: 2 }),
+      fc.integer({ min: 0, max: 2 }),
+    )
+    .chain(([lead, ones, drop]) =>
+      sample("foldKey", {}, keys(lead), words(lead.map((n, i) => (ones[i] ? 1 : n)).slice(drop))),
+    ),
 };
 
 /** The floating-point operands in another dtype: whole numbers are three times the original, rounded. */

@@ -107,5 +107,7 @@ export function secondsLeft(
     return sum + Math.max(0, seeds.length - early - begun - ended) * whole(name);
   }, 0);
   const work = waiting + underWay.reduce((a, b) => a + b, 0);
-  return Math.max(work / Math.max(1, Math.min(workers, progress.total - progress.done)), ...underWay);
+  // a worker may have several trials under way side by side
+  const atOnce = Math.min(Math.max(workers, running.length), progress.total - progress.done);
+  return Math.max(work / Math.max(1, atOnce), ...underWay);
 }

@@ -72,6 +72,10 @@ const step: LowerRule<"step"> = (node, [x], to) =>
     ? to.node("HardSigmoid", [x], { alpha: { float: 3e38 }, beta: { float: 0 } })
     : castTo(to, to.node("Greater", [x, number(to, 0, node.dtype)]), node.dtype);
 
+/** (1 + x) / 2 for x from -1 to 1. */
+export const halfPlusHalf = (x: string, to: Emitter): string =>
+  to.node("HardSigmoid", [x], { alpha: { float: 0.5 }, beta: { float: 0.5 } });
+
 export const unaryRules: { readonly [P in Unary]: LowerRule<P> } = {
   neg: direct("Neg"),
   abs: direct("Abs"),

@@ -16,27 +16,30 @@ function mix(to: Emitter, x: string): string {
   return fold(to, b, 15);
 }
 
-/** The two words of a key, [1] each. */
-const wordsOf = (to: Emitter, key: string): readonly [string, string] => [
-  cut(to, key, [0], [0], [1]),
-  cut(to, key, [0], [1], [2]),
-];
+/** The two words of keys [...b, 2], [...b, 1] each. */
+function wordsOf(to: Emitter, key: string, rank: number): readonly [string, string] {
+  const last = [rank - 1];
+  return [cut(to, key, last, [0], [1]), cut(to, key, last, [1], [2])];
+}
 
 /** array/hash.ts `bits` for counters already multiplied by the golden ratio. */
 const bits = (to: Emitter, first: string, second: string, scaled: string) =>
   mix(to, plus(to, mix(to, plus(to, scaled, first)), second));
 
 export const randomBits: LowerRule<"randomBits"> = (node, [key], to) => {
-  const count = sizeOf(node.shape);
+  const { shape } = node.attributes;
+  const count = sizeOf(shape);
   const whole = (value: number) => number(to, value, "int32");
   const counters = cast(to, to.node("Range", [whole(0), whole(count), whole(1)]), "uint32");
-  const [first, second] = wordsOf(to, key);
+  const [first, second] = wordsOf(to, key, node.inputs[0].shape.length);
   const all = bits(to, first, second, to.node("Mul", [counters, word(to, golden)]));
-  return node.shape.length === 1 ? all : reshape(to, all, node.shape);
+  return shape.length === 1 ? all : reshape(to, all, node.shape);
 };
 
-export const foldKey: LowerRule<"foldKey"> = (_, [key, name], to) => {
-  const [first, second] = wordsOf(to, key);
-  const child = to.node("BitwiseXor", [first, mix(to, plus(to, name, word(to, golden)))]);
+export const foldKey: LowerRule<"foldKey"> = (node, [key, name], to) => {
+  const [first, second] = wordsOf(to, key, node.shape.length);
+  const { shape } = node.inputs[1];
+  const names = shape.length === 0 ? name : reshape(to, name, [...shape, 1]);
+  const child = to.node("BitwiseXor", [first, mix(to, plus(to, names, word(to, golden)))]);
   return bits(to, child, second, vector(to, [0, golden], "uint32", [2]));
 };

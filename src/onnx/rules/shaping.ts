@@ -1,8 +1,10 @@
 import { sizeOf } from "../../array/ndarray.ts";
+import type { Pieces } from "../split.ts";
 import {
   addRows,
   cast,
   cut,
+  type Emitter,
   ints,
   type LowerRule,
   number,
@@ -31,6 +33,21 @@ export const slice: LowerRule<"slice"> = (node, [x], to) => {
   const of = (list: readonly number[]) => axes.map((i) => list[i]);
   return cut(to, x, axes, of(starts), ends, of(steps));
 };
+
+/** All pieces of a tensor at once; their names, in order. */
+export const split = ({ axis, slices }: Pieces, x: string, to: Emitter): string[] =>
+  to.nodes(
+    "Split",
+    [
+      x,
+      ints(
+        to,
+        slices.map(({ shape }) => shape[axis]),
+      ),
+    ],
+    slices.length,
+    { axis: { int: axis } },
+  );
 
 export const pad: LowerRule<"pad"> = (node, [x], to) => {
   const { low, high, value } = node.attributes;

@@ -2,7 +2,8 @@ import { fromNested } from "../../array/ndarray.ts";
 import { mapParams, optimizer, type Params, positive, type Step, share } from "../../kinds/index.ts";
 import { add, constant, div, mul, pow, scalar, sqrt, square, sub, zerosLike } from "../../tensor/index.ts";
 
-interface Moments {
+/** Sums of past gradients, and of their squares, each weighted by beta^age: the moments times 1 / (1 - beta). */
+interface Sums {
   readonly first: Params;
   readonly second: Params;
 }
@@ -44,20 +45,20 @@ export const adam = optimizer("adam", {
   ],
   create: ({ beta1, beta2, epsilon }) => ({
     rate: 0.003,
-    init: (params): Moments => ({
+    init: (params): Sums => ({
       first: mapParams(params, zerosLike),
       second: mapParams(params, zerosLike),
     }),
-    update(gradients, { first, second }: Moments, { params, rate, count }) {
+    // the factors 1 - beta and 1 / (1 - beta^t) are the same for all weights: they go into `rate` and `epsilon`
+    update(gradients, { first, second }: Sums, { params, rate, count }) {
       const t = add(count, 1);
-      const m = mapParams(gradients, (g, path) => add(mul(beta1, first[path]), mul(sub(1, beta1), g)));
-      const v = mapParams(gradients, (g, path) =>
-        add(mul(beta2, second[path]), mul(sub(1, beta2), square(g))),
-      );
-      const length = div(rate, sub(1, pow(beta1, t)));
-      const scale = div(1, sqrt(sub(1, pow(beta2, t))));
+      const m = mapParams(gradients, (g, path) => add(mul(beta1, first[path]), g));
+      const v = mapParams(gradients, (g, path) => add(mul(beta2, second[path]), square(g)));
+      const scale = sqrt(div(sub(1, beta2), sub(1, pow(beta2, t))));
+      const length = div(mul(rate, sub(1, beta1)), mul(scale, sub(1, pow(beta1, t))));
+      const floor = div(epsilon, scale);
       const updated = mapParams(m, (value, path) =>
-        sub(params[path], div(mul(length, value), add(mul(scale, sqrt(v[path])), epsilon))),
+        sub(params[path], mul(length, div(value, add(sqrt(v[path]), floor)))),
       );
       return [updated, { first: m, second: v }];
     },

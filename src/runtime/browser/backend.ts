@@ -27,15 +27,12 @@ export async function browserBackend(ort: typeof Ort, options: BrowserOptions): 
   const gpu = device === "webgpu";
   return {
     ort,
-    sessionOptions: (program) => {
-      if (program.serial && threads > 1) throw losesSums();
-      return {
-        ...commonOptions(program),
-        executionProviders: [gpu ? "webgpu" : "wasm"],
-        extra: { session: { force_spinning_stop: "1" } },
-        ...(gpu && { preferredOutputLocation: locations(program) }),
-      };
-    },
+    sessionOptions: (program) => ({
+      ...commonOptions,
+      executionProviders: [gpu ? "webgpu" : "wasm"],
+      extra: { session: { force_spinning_stop: "1" } },
+      ...(gpu && { preferredOutputLocation: locations(program) }),
+    }),
     ...(gpu && { place: (tensor) => toGpu(ort, tensor) }),
     process: () => ({ pid: 0, resident: 0 }),
   };
@@ -64,14 +61,6 @@ async function checkAdapter(): Promise<void> {
 
 const unusable = (device: string, why: string, hint: string): OckhamError =>
   new OckhamError("runtime", device, `device ${device} cannot be used here: ${why}`, hint);
-
-const losesSums = (): OckhamError =>
-  new OckhamError(
-    "conflict",
-    "threads",
-    "this graph adds rows by their numbers, and loses sums on several threads, which a browser's sessions all share",
-    "open a host with threads: 1 for it",
-  );
 
 /** STORAGE, COPY_SRC and COPY_DST of WebGPU's buffer usages. */
 const usage = 0x80 | 0x04 | 0x08;

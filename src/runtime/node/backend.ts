@@ -16,10 +16,10 @@ export async function nodeBackend({ device, threads, alone }: EngineOptions): Pr
   const spinning = alone ? { force_spinning_stop: "1" } : { intra_op: { allow_spinning: "0" } };
   return {
     ort,
-    sessionOptions: (program) => ({
-      ...commonOptions(program),
+    sessionOptions: () => ({
+      ...commonOptions,
       executionProviders: [device],
-      intraOpNumThreads: program.serial ? 1 : threads,
+      intraOpNumThreads: threads,
       interOpNumThreads: 1,
       extra: { session: spinning },
     }),
@@ -41,9 +41,9 @@ async function check(device: Exclude<Device, "cpu">): Promise<void> {
     import("../../tensor/index.ts"),
   ]);
   const x = input("x", [1]);
-  const { bytes, nodeCount } = lower({ inputs: { x }, outputs: { y: neg(x) } });
+  const { bytes } = lower({ inputs: { x }, outputs: { y: neg(x) } });
   try {
-    const options = { ...commonOptions({ nodes: nodeCount }), executionProviders: [device] };
+    const options = { ...commonOptions, executionProviders: [device] };
     const session = await ort.InferenceSession.create(bytes, options);
     await session.release();
   } catch (cause) {

@@ -2,7 +2,7 @@ import { bits, fold } from "../../array/hash.ts";
 import { sizeOf } from "../../array/ndarray.ts";
 import { OckhamError } from "../../error.ts";
 import { lineOf, type Node } from "../graph.ts";
-import { blank, type EvaluateRule } from "./values.ts";
+import { blank, type EvaluateRule, positions } from "./values.ts";
 
 function row(index: number, count: number, node: Node): number {
   if (index >= 0 && index < count) return index;
@@ -39,10 +39,18 @@ export const scatterAdd: EvaluateRule<"scatterAdd"> = ([indices, values], node) 
 
 export const randomBits: EvaluateRule<"randomBits"> = ([key], node) => {
   const result = blank(node);
-  const words = [key[0], key[1]] as const;
-  for (let i = 0; i < result.length; i++) result[i] = bits(words, i);
+  const count = sizeOf(node.attributes.shape);
+  for (let i = 0; i < result.length; i++) {
+    const at = 2 * Math.floor(i / count);
+    result[i] = bits([key[at], key[at + 1]], i % count);
+  }
   return result;
 };
 
-export const foldKey: EvaluateRule<"foldKey"> = ([key, word]) =>
-  Float64Array.from(fold([key[0], key[1]], word[0]));
+export const foldKey: EvaluateRule<"foldKey"> = ([key, word], node) => {
+  const result = blank(node);
+  positions(node.inputs[1].shape, node.shape.slice(0, -1)).forEach((at, i) => {
+    result.set(fold([key[2 * i], key[2 * i + 1]], word[at]), 2 * i);
+  });
+  return result;
+};

@@ -1,0 +1,126 @@
+import type { Entry, Row, Spread } from "./results.ts";
+import { firstStepGoal, memoryGoal } from "./workloads.ts";
+
+/** Losses that differ by more than this, relatively, are not those of the same training. */
+const tolerance = 1e-3;
+
+const number = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString();
+
+const spread = ({ median, low, high }: Spread): string =>
+  `${number(median)} (${number(low)}–${number(high)})`;
+
+/** Whether a value is low enough: for the target, and for the aim. */
+const verdict = (value: number, target: number, aim: number): string =>
+  value <= aim ? "aim reached" : value <= target ? "target reached" : "**not reached**";
+
+const peersOf = ({ rows }: Entry): readonly Row[] => rows.slice(1);
+
+const least = (rows: readonly Row[], of: (row: Row) => number): Row | undefined =>
+  rows.reduce<Row | undefined>(
+    (best, row) => (best === undefined || of(row) < of(best) ? row : best),
+    undefined,
+  );
+
+/** The fastest peer. */
+export const bestOf = (entry: Entry): Row | undefined =>
+  least(peersOf(entry), ({ milliseconds }) => milliseconds.median);
+
+const differing = (entry: Entry): readonly Row[] =>
+  peersOf(entry).filter(({ difference }) => !(difference <= tolerance));
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+
+function summary(entries: readonly Entry[]): string {
+  const rows = entries.map((entry) => {
+    const own = entry.rows[0];
+    const best = bestOf(entry);
+    const lean = least(peersOf(entry), ({ memory }) => memory);
+    const share = lean === undefined ? Number.NaN : own.memory / lean.memory;
+    const goal = entry.threads === 2;
+    return [
+      entry.workload,
+      String(entry.threads),
+      number(own.milliseconds.median),
+      best === undefined ? "none" : `${best.name}, ${number(best.milliseconds.median)}`,
+      best === undefined ? "" : spread(best.ratio),
+      goal ? `${entry.target}, ${entry.aim}` : "",
+      goal && best !== undefined ? verdict(best.ratio.median, entry.target, entry.aim) : "",
+      `${number(own.first)} s, ${verdict(own.first, firstStepGoal.target, firstStepGoal.aim)}`,
+      lean === undefined
+        ? ""
+        : `${number(share)} of ${lean.name}'s, ${verdict(share, memoryGoal.target, memoryGoal.aim)}`,
+      `${Math.round(100 * entry.disturbed)} %${differing(entry).length > 0 ? "; **LOSSES DIFFER**" : ""}`,
+    ];
+  });
+  return table(
+    [
+      "workload",
+      "threads",
+      "ms a step",
+      "best peer, ms",
+      "ratio (range)",
+      "target, aim",
+      "verdict",
+      "first step",
+      "peak memory",
+      "disturbed",
+    ],
+    rows,
+  );
+}
+
+/** One workload at one number of threads, by contestant. */
+export function detail(entry: Entry): string {
+  const rows = entry.rows.map((row) => [
+    row.name,
+    spread(row.milliseconds),
+    number(1000 / row.milliseconds.median),
+    row === entry.rows[0] ? "" : spread(row.ratio),
+    number(row.first),
+    String(row.memory),
+    row === entry.rows[0]
+      ? ""
+      : row.difference <= tolerance
+        ? row.difference.toExponential(0)
+        : `**${row.difference} LOSSES DIFFER**`,
+  ]);
+  const absent = Object.entries(entry.absent).map(([name, why]) => `- ${name}: ${why.split("\n")[0]}`);
+  return [
+    `### ${entry.workload}, ${entry.threads} thread${entry.threads === 1 ? "" : "s"}: ${entry.title}`,
+    "",
+    table(
+      [
+        "",
+        "ms a step (range)",
+        "steps a second",
+        "ours / its",
+        "first step, s",
+        "peak memory, MiB",
+        "losses differ by",
+      ],
+      rows,
+    ),
+    ...(absent.length > 0 ? ["", "Not there:", "", ...absent] : []),
+    "",
+    `${entry.date}, ${entry.machine.cpu}, ${entry.machine.cores} cores, ${entry.machine.memory}, ${entry.machine.platform}; ` +
+      `${entry.rounds} rounds, ${Math.round(100 * entry.disturbed)} % of the turns disturbed; ` +
+      Object.entries(entry.versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(", "),
+    "",
+  ].join("\n");
+}
+
+/** Everything as a page. */
+export const page = (entries: readonly Entry[]): string =>
+  [
+    "# Training speed",
+    "",
+    "Written by `npm run bench`; bench/README.md says how it measures. Ratios are our time over the best peer's, round by round: below 1 we are faster. In brackets: the smallest and the largest of all rounds. Goals are for 2 threads. A turn is disturbed when other programs used more than 0.15 cores meanwhile, in every one of its tries.",
+    "",
+    summary(entries),
+    "",
+    ...entries.map(detail),
+  ].join("\n");
