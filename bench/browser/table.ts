@@ -68,9 +68,8 @@ One command makes this: \`npm run bench:browser\`.
 
 ${table}${absent}
 
-What bounds the wide MLP, by ONNX Runtime's profile of its step on one thread: 61 to 68 % of it are matrix products, about
-30 % the elementwise operations of Adam. onnxruntime-web's kernels are built without relaxed SIMD (no fused multiply-add
-in its WebAssembly); jax-js generates its own with it. Two threads slow a step of the small MLP: its operations are too
-short to share.
+What bounds the wide MLP, by ONNX Runtime's profile of its step on one thread: 69 % of it are matrix products, about a
+quarter the elementwise operations of Adam. onnxruntime-web (1.30) is built without relaxed SIMD, so its products have no
+fused multiply-add; jax-js generates its own with it.
 `;
 }
