@@ -20,6 +20,8 @@ export interface Row {
   readonly milliseconds: Spread;
   /** Our time over its time, round by round. */
   readonly ratio: Spread;
+  /** Rounds behind the ratio in which no other program used the processor; 0 if it is from disturbed ones. */
+  readonly quiet: number;
   /** Seconds from nothing to the end of the first step. */
   readonly first: number;
   /** Peak memory in MiB. */
@@ -39,8 +41,6 @@ export interface Entry {
   readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
   readonly rounds: number;
-  /** Share of the turns in which other programs used the processor too. */
-  readonly disturbed: number;
   /** Ours first. */
   readonly rows: readonly Row[];
   /** Who did not take part, and why. */
@@ -62,14 +62,23 @@ export function spreadOf(values: readonly number[]): Spread {
 const differenceOf = (own: readonly number[], its: readonly number[]): number =>
   Math.max(...own.slice(0, its.length).map((loss, i) => Math.abs(its[i] - loss) / Math.abs(loss)));
 
-const rowOf = (own: Measured, it: Measured): Row => ({
-  name: it.name,
-  milliseconds: spreadOf(it.milliseconds),
-  ratio: spreadOf(own.milliseconds.map((time, round) => time / it.milliseconds[round])),
-  first: spreadOf(it.first).median,
-  memory: Math.round(it.memory / 2 ** 20),
-  difference: Number(differenceOf(own.losses, it.losses).toPrecision(2)),
-});
+/** Fewer quiet rounds than this say less than all rounds. */
+const fewest = 5;
+
+function rowOf(own: Measured, it: Measured): Row {
+  const pairs = own.turns.map((turn, round) => [turn, it.turns[round]] as const);
+  const quiet = pairs.filter((turns) => turns.every((turn) => turn.quiet));
+  const used = quiet.length >= fewest ? quiet : pairs;
+  return {
+    name: it.name,
+    milliseconds: spreadOf(used.map(([, turn]) => turn.milliseconds)),
+    ratio: spreadOf(used.map(([mine, its]) => mine.milliseconds / its.milliseconds)),
+    quiet: used === quiet ? quiet.length : 0,
+    first: spreadOf(it.first).median,
+    memory: Math.round(it.memory / 2 ** 20),
+    difference: Number(differenceOf(own.losses, it.losses).toPrecision(2)),
+  };
+}
 
 const read = (path: string) => JSON.parse(readFileSync(packageFile(path), "utf8"));
 
@@ -86,7 +95,7 @@ function ourVersions(): Record<string, string> {
   };
 }
 
-export function entryOf(workload: Workload, threads: number, { measured, absent, disturbed }: Race): Entry {
+export function entryOf(workload: Workload, threads: number, { measured, absent }: Race): Entry {
   const own = measured.find(({ name }) => name === ours) as Measured;
   const { id, title, target, aim } = workload;
   return {
@@ -98,8 +107,7 @@ export function entryOf(workload: Workload, threads: number, { measured, absent,
     aim,
     machine: machine(),
     versions: Object.assign({}, ...measured.map(({ versions }) => versions), ourVersions()),
-    rounds: own.milliseconds.length,
-    disturbed: rounded(disturbed),
+    rounds: own.turns.length,
     rows: [own, ...measured.filter((it) => it !== own)].map((it) => rowOf(own, it)),
     absent,
   };

@@ -51,7 +51,7 @@ function summary(entries: readonly Entry[]): string {
       lean === undefined
         ? ""
         : `${number(share)} of ${lean.name}'s, ${verdict(share, memoryGoal.target, memoryGoal.aim)}`,
-      `${Math.round(100 * entry.disturbed)} %${differing(entry).length > 0 ? "; **LOSSES DIFFER**" : ""}`,
+      `${best === undefined || best.quiet > 0 ? "yes" : "**no**"}${differing(entry).length > 0 ? "; **LOSSES DIFFER**" : ""}`,
     ];
   });
   return table(
@@ -65,7 +65,7 @@ function summary(entries: readonly Entry[]): string {
       "verdict",
       "first step",
       "peak memory",
-      "disturbed",
+      "quiet",
     ],
     rows,
   );
@@ -78,6 +78,7 @@ export function detail(entry: Entry): string {
     spread(row.milliseconds),
     number(1000 / row.milliseconds.median),
     row === entry.rows[0] ? "" : spread(row.ratio),
+    row.quiet > 0 ? String(row.quiet) : "**none**",
     number(row.first),
     String(row.memory),
     row === entry.rows[0]
@@ -96,6 +97,7 @@ export function detail(entry: Entry): string {
         "ms a step (range)",
         "steps a second",
         "ours / its",
+        "quiet rounds",
         "first step, s",
         "peak memory, MiB",
         "losses differ by",
@@ -105,7 +107,7 @@ export function detail(entry: Entry): string {
     ...(absent.length > 0 ? ["", "Not there:", "", ...absent] : []),
     "",
     `${entry.date}, ${entry.machine.cpu}, ${entry.machine.cores} cores, ${entry.machine.memory}, ${entry.machine.platform}; ` +
-      `${entry.rounds} rounds, ${Math.round(100 * entry.disturbed)} % of the turns disturbed; ` +
+      `${entry.rounds} rounds; ` +
       Object.entries(entry.versions)
         .map(([name, version]) => `${name} ${version}`)
         .join(", "),
@@ -118,7 +120,7 @@ export const page = (entries: readonly Entry[]): string =>
   [
     "# Training speed",
     "",
-    "Written by `npm run bench`; bench/README.md says how it measures. Ratios are our time over the best peer's, round by round: below 1 we are faster. In brackets: the smallest and the largest of all rounds. Goals are for 2 threads. A turn is disturbed when other programs used more than 0.15 cores meanwhile, in every one of its tries.",
+    "Written by `npm run bench`; bench/README.md says how it measures. Ratios are our time over the best peer's, round by round: below 1 we are faster. In brackets: the smallest and the largest of all rounds. Goals are for 2 threads. A round is quiet for two contestants when other programs used less than 0.15 cores in both turns; where there are at least five quiet rounds, only these count, else all do, and such numbers are worth little.",
     "",
     summary(entries),
     "",
