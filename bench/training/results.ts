@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { packageFile } from "../../src/root.ts";
 import { ours } from "./entrants.ts";
+import type { Profile } from "./profile.ts";
 import type { Measured, Race } from "./race.ts";
 import { type Machine, machine } from "./system.ts";
 import type { Workload } from "./workloads.ts";
@@ -45,6 +46,8 @@ export interface Entry {
   readonly rows: readonly Row[];
   /** Who did not take part, and why. */
   readonly absent: Readonly<Record<string, string>>;
+  /** Where our time goes inside ONNX Runtime: milliseconds a step by operator, the largest first. */
+  readonly operators?: Readonly<Record<string, number>>;
 }
 
 const rounded = (value: number): number => Number(value.toPrecision(4));
@@ -124,6 +127,16 @@ export function keptEntries(): Entry[] {
     return [];
   }
 }
+
+/** How many operators are kept. */
+const largest = 8;
+
+export const withProfile = (entry: Entry, { operators }: Profile): Entry => ({
+  ...entry,
+  operators: Object.fromEntries(
+    operators.slice(0, largest).map(({ key, milliseconds }) => [key, rounded(milliseconds)]),
+  ),
+});
 
 /** Keeps an entry in place of the one for the same workload and threads. */
 export function keep(

@@ -71,6 +71,11 @@ function summary(entries: readonly Entry[]): string {
   );
 }
 
+const inside = (operators: Readonly<Record<string, number>>): string => {
+  const parts = Object.entries(operators).map(([name, time]) => `${name} ${number(time)}`);
+  return `Ours inside ONNX Runtime, ms a step by operator, profiled alone: ${parts.join(", ")}.`;
+};
+
 /** One workload at one number of threads, by contestant. */
 export function detail(entry: Entry): string {
   const rows = entry.rows.map((row) => [
@@ -105,6 +110,7 @@ export function detail(entry: Entry): string {
       rows,
     ),
     ...(absent.length > 0 ? ["", "Not there:", "", ...absent] : []),
+    ...(entry.operators === undefined ? [] : ["", inside(entry.operators)]),
     "",
     `${entry.date}, ${entry.machine.cpu}, ${entry.machine.cores} cores, ${entry.machine.memory}, ${entry.machine.platform}; ` +
       `${entry.rounds} rounds; ` +
