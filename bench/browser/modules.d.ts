@@ -5,7 +5,7 @@ declare module "@tensorflow/tfjs" {
     data(): Promise<Float32Array>;
     dataSync(): Float32Array;
     reshape(shape: readonly number[]): Tensor;
-    transpose(order: readonly number[]): Tensor;
+    transpose(order?: readonly number[]): Tensor;
     add(other: Tensor): Tensor;
     matMul(other: Tensor): Tensor;
     relu(): Tensor;
@@ -27,6 +27,13 @@ declare module "@tensorflow/tfjs" {
   export function variable(value: Tensor): Tensor;
   export function oneHot(labels: Tensor, classes: number): Tensor;
   export function tidy<T>(job: () => T): T;
+  export function customGrad(
+    f: (
+      a: Tensor,
+      b: Tensor,
+      save: (kept: Tensor[]) => void,
+    ) => { value: Tensor; gradFunc: (gradient: Tensor, saved: Tensor[]) => Tensor[] },
+  ): (a: Tensor, b: Tensor) => Tensor;
   export function conv2d(x: Tensor, kernel: Tensor, stride: number, padding: "same" | "valid"): Tensor;
   export function maxPool(x: Tensor, size: number, stride: number, padding: "same" | "valid"): Tensor;
   export const losses: { softmaxCrossEntropy(labels: Tensor, logits: Tensor): Tensor };

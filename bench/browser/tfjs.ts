@@ -5,7 +5,7 @@ import { type Contender, classes, rate, type Start, speedOf } from "./work.ts";
 
 export type Backend = "wasm" | "cpu" | "webgl";
 
-/** TensorFlow.js in the page's thread, as its own examples train: eager operations and its Adam. */
+/** TensorFlow.js in the page's thread, eager operations and its own Adam. */
 export function tensorflow(backend: Backend, threads: number): Contender {
   return {
     name: `TensorFlow.js (${backend})`,
@@ -67,6 +67,15 @@ function inputOf({ work: { shape, batch } }: Start, x: Float32Array): tf.Tensor 
 const targetOf = (labels: Int32Array): tf.Tensor =>
   tf.tidy(() => tf.oneHot(tf.tensor(labels, [labels.length], "int32"), classes));
 
+/** Its WebAssembly kernels of transposed products are slow: this gradient transposes first, four times as fast. */
+const product = tf.customGrad((a, b, save) => {
+  save([a, b]);
+  return {
+    value: a.matMul(b),
+    gradFunc: (gradient, [x, w]) => [gradient.matMul(w.transpose()), x.transpose().matMul(gradient)],
+  };
+});
+
 interface Training {
   step(batch: { readonly x: tf.Tensor; readonly y: tf.Tensor }): tf.Tensor;
   dispose(): void;
@@ -87,7 +96,7 @@ function begin({ params, work }: Start): Training {
     layers.reduce((value, { kernel, bias, rank }, i) => {
       if (rank === 4) return tf.maxPool(tf.conv2d(value, kernel, 1, "same").add(bias), 2, 2, "valid").relu();
       const flat = layers[i - 1]?.rank === 4 ? value.reshape([work.batch, -1]) : value;
-      const dense = flat.matMul(kernel).add(bias);
+      const dense = product(flat, kernel).add(bias);
       return i === layers.length - 1 ? dense : dense.relu();
     }, x);
   return {
