@@ -22,9 +22,8 @@ const least = (rows: readonly Row[], of: (row: Row) => number): Row | undefined 
     undefined,
   );
 
-/** The fastest peer. */
-export const bestOf = (entry: Entry): Row | undefined =>
-  least(peersOf(entry), ({ milliseconds }) => milliseconds.median);
+/** The fastest peer beside us: ratios within rounds are steadier than times over all of them. */
+const bestOf = (entry: Entry): Row | undefined => least(peersOf(entry), ({ ratio }) => -ratio.median);
 
 const differing = (entry: Entry): readonly Row[] =>
   peersOf(entry).filter(({ difference }) => !(difference <= tolerance));
@@ -126,7 +125,7 @@ export const page = (entries: readonly Entry[]): string =>
   [
     "# Training speed",
     "",
-    "Written by `npm run bench`; bench/README.md says how it measures. Ratios are our time over the best peer's, round by round: below 1 we are faster. In brackets: the smallest and the largest of all rounds. Goals are for 2 threads. A round is quiet for two contestants when other programs used less than 0.15 cores in both turns; where there are at least five quiet rounds, only these count, else all do, and such numbers are worth little.",
+    "Written by `npm run bench`; bench/README.md says how it measures. Ratios are our time over the best peer's, round by round: below 1 we are faster. The best is the one whose ratio is highest. In brackets: the smallest and the largest of all rounds. Goals are for 2 threads. A round is quiet for two contestants when other programs used less than 0.15 cores in both turns; where there are at least five quiet rounds, only these count, else all do, and such numbers are worth little.",
     "",
     summary(entries),
     "",
