@@ -48,9 +48,13 @@ function linesOf(child: ChildProcess): () => Promise<Line> {
     said = (said + chunk.toString()).slice(-2000);
   });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+  // a grandchild may hold the stream open
+  const gone = new Promise<{ value: undefined; done: true }>((resolve) => {
+    child.on("exit", () => setTimeout(resolve, 200, { value: undefined, done: true }));
+  });
   return async () => {
     for (;;) {
-      const { value, done } = await lines.next();
+      const { value, done } = await Promise.race([lines.next(), gone]);
       if (done) throw new Absent(`it ended by itself: ${said.trim().split("\n").slice(-3).join(" / ")}`);
       // libraries write to standard output too
       if (!(value as string).startsWith("{")) continue;

@@ -2,9 +2,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { packageFile } from "../../src/root.ts";
 import { entrants, ours } from "./entrants.ts";
-import { profile } from "./profile.ts";
+import { profileOf, profileText } from "./profile.ts";
 import { race } from "./race.ts";
-import { entryOf, keep } from "./results.ts";
+import { entryOf, keep, keptEntries, withProfile } from "./results.ts";
 import { detail, page } from "./table.ts";
 import { type Workload, workloads } from "./workloads.ts";
 
@@ -76,33 +76,31 @@ const progress = (what: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`);
 };
 
-async function measure(workload: Workload, threads: number): Promise<void> {
-  const peers =
-    options.peers === undefined
-      ? entrants.map(({ name }) => name)
-      : known(
-          options.peers.split(","),
-          entrants.map(({ name }) => name),
-          "peer",
-        );
-  const entry = entryOf(
+async function measure(workload: Workload, threads: number, peers: readonly string[]): Promise<void> {
+  const raced = await race(
     workload,
-    threads,
-    await race(
-      workload,
-      entrants.filter(({ name }) => name === ours || peers.includes(name)),
-      {
-        threads,
-        rounds: options.quick ? 3 : whole(options.rounds),
-        turn: options.quick ? 0.1 : 0.3,
-        starts: options.quick ? 1 : 3,
-        say: (what) => progress(`${workload.id}, threads: ${threads}, ${what}`),
-      },
-    ),
+    entrants.filter(({ name }) => name === ours || peers.includes(name)),
+    {
+      threads,
+      rounds: options.quick ? 3 : whole(options.rounds),
+      turn: options.quick ? 0.1 : 0.3,
+      starts: options.quick ? 1 : 3,
+      say: (what) => progress(`${workload.id}, threads: ${threads}, ${what}`),
+    },
   );
+  const entry = entryOf(workload, threads, raced);
+  const kept = options.quick ? entry : withProfile(entry, await profileOf(workload, threads));
   progress("");
-  console.log(detail(entry));
-  if (!options.quick) keep(entry, [...workloads.keys()], page);
+  console.log(detail(kept));
+  if (!options.quick) keep(kept, [...workloads.keys()], page);
+}
+
+/** Prints a profile, and notes it beside what was measured. */
+async function inspect(workload: Workload, threads: number): Promise<void> {
+  const profile = await profileOf(workload, threads);
+  console.log(profileText(workload, threads, profile));
+  const entry = keptEntries().find((e) => e.workload === workload.id && e.threads === threads);
+  if (entry !== undefined) keep(withProfile(entry, profile), [...workloads.keys()], page);
 }
 
 async function main(): Promise<number> {
@@ -112,6 +110,8 @@ async function main(): Promise<number> {
     "workload",
   );
   const threads = options.threads.split(",").map(whole);
+  const names = entrants.map(({ name }) => name);
+  const peers = options.peers === undefined ? names : known(options.peers.split(","), names, "peer");
   const done = doneBefore();
   let failed = 0;
   mkdirSync(packageFile(".cache/bench/"), { recursive: true });
@@ -119,10 +119,13 @@ async function main(): Promise<number> {
     for (const count of threads) {
       const name = `${id}@${count}`;
       const workload = workloads.get(id) as Workload;
-      if (options.profile) console.log(await profile(workload, count));
-      if (options.profile || done.includes(name)) continue;
+      if (!options.profile && done.includes(name)) continue;
       try {
-        await measure(workload, count);
+        if (options.profile) {
+          await inspect(workload, count);
+          continue;
+        }
+        await measure(workload, count, peers);
         done.push(name);
         writeFileSync(unfinished, JSON.stringify(done));
       } catch (error) {

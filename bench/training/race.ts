@@ -20,14 +20,20 @@ export interface RaceOptions {
   say(what: string): void;
 }
 
+/** A turn: milliseconds a step, and whether other programs left it alone. */
+export interface Timed {
+  readonly milliseconds: number;
+  readonly quiet: boolean;
+}
+
 /** What was measured of a contestant. */
 export interface Measured {
   readonly name: string;
   readonly versions: Readonly<Record<string, string>>;
   /** Seconds from nothing to the end of the first step, by start. */
   readonly first: readonly number[];
-  /** Milliseconds a step, by round. */
-  readonly milliseconds: readonly number[];
+  /** By round. */
+  readonly turns: readonly Timed[];
   /** Peak memory in bytes. */
   readonly memory: number;
   readonly losses: readonly number[];
@@ -37,8 +43,6 @@ export interface Race {
   readonly measured: readonly Measured[];
   /** Why others did not take part, by name. */
   readonly absent: Readonly<Record<string, string>>;
-  /** Share of the turns that other programs disturbed all the same. */
-  readonly disturbed: number;
 }
 
 const folder = fileURLToPath(packageFile(".cache/bench/"));
@@ -47,7 +51,7 @@ const folder = fileURLToPath(packageFile(".cache/bench/"));
 const long = 5;
 
 /** A contestant that takes longer than this for its first step, or for a step, in seconds, is left out. */
-const slowest = { first: 60, step: 5 };
+const slowest = { first: 180, step: 6 };
 
 async function started(entrant: Entrant, job: Job, starts: number) {
   const first: number[] = [];
@@ -62,9 +66,11 @@ async function started(entrant: Entrant, job: Job, starts: number) {
 
 /** A turn that others disturb more than this, in cores, is taken again, so often ... */
 const disturbance = 0.15;
-const retries = 4;
+const retries = 2;
 /** ... and for no longer than this in all, in seconds. */
 const longest = 2;
+/** Rounds go on for so many times as many as were asked for, while there are not as many quiet turns of everybody. */
+const more = 2;
 
 interface Lane {
   readonly contestant: Contestant;
@@ -72,10 +78,10 @@ interface Lane {
   /** Steps a turn. */
   readonly steps: number;
   readonly losses: readonly number[];
-  readonly milliseconds: number[];
+  readonly turns: Timed[];
 }
 
-async function turnOf(lane: Lane): Promise<boolean> {
+async function turnOf(lane: Lane): Promise<Timed> {
   const { contestant, steps } = lane;
   contestant.resume();
   try {
@@ -91,8 +97,8 @@ async function turnOf(lane: Lane): Promise<boolean> {
       if (best === undefined || foreign < best.foreign) best = { each: (1000 * seconds) / steps, foreign };
       if (best.foreign < disturbance || seconds * (attempt + 1) > longest) break;
     }
-    lane.milliseconds.push((best as { each: number }).each);
-    return (best as { foreign: number }).foreign >= disturbance;
+    const { each, foreign } = best as { each: number; foreign: number };
+    return { milliseconds: each, quiet: foreign < disturbance };
   } finally {
     contestant.pause();
   }
@@ -104,7 +110,7 @@ const compared = { steps: 20, seconds: 5 };
 /** Runs the first steps, for their losses, and finds out how many fill a turn. Throws `Absent`. */
 async function warmed(contestant: Contestant, turn: number): Promise<Pick<Lane, "steps" | "losses">> {
   contestant.resume();
-  const { seconds: each } = await contestant.run(1);
+  const each = Math.min((await contestant.run(1)).seconds, (await contestant.run(1)).seconds);
   if (each > slowest.step) throw new Absent(`too slow: a step took it ${each.toFixed(1)} s`);
   const { losses } = await contestant.run(
     Math.max(2, Math.min(compared.steps, Math.floor(compared.seconds / each))),
@@ -142,7 +148,7 @@ export async function race(
         say(`${entrant.name} starts`);
         const { contestant, first } = await started(entrant, { workload, threads, file }, starts);
         try {
-          lanes.push({ contestant, first, milliseconds: [], ...(await warmed(contestant, turn)) });
+          lanes.push({ contestant, first, turns: [], ...(await warmed(contestant, turn)) });
         } catch (error) {
           contestant.close();
           throw error;
@@ -152,23 +158,23 @@ export async function race(
         absent[entrant.name] = error.message;
       }
     }
-    let disturbed = 0;
-    for (let round = 0; round < rounds; round++) {
+    const enough = () => lanes.every(({ turns }) => turns.filter(({ quiet }) => quiet).length >= rounds);
+    for (let round = 0; round < rounds || (round < more * rounds && !enough()); round++) {
       for (let i = 0; i < lanes.length; i++) {
         const lane = lanes[(round + i) % lanes.length];
-        say(`round ${round + 1} of ${rounds}: ${lane.contestant.name}`);
-        if (await turnOf(lane)) disturbed++;
+        say(`round ${round + 1}: ${lane.contestant.name}`);
+        lane.turns.push(await turnOf(lane));
       }
     }
-    const measured = lanes.map(({ contestant, first, milliseconds, losses }) => ({
+    const measured = lanes.map(({ contestant, first, turns, losses }) => ({
       name: contestant.name,
       versions: contestant.versions,
       first,
-      milliseconds,
+      turns,
       memory: contestant.memory(),
       losses,
     }));
-    return { measured, absent, disturbed: disturbed / (rounds * lanes.length) };
+    return { measured, absent };
   } finally {
     for (const { contestant } of lanes) contestant.close();
   }

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { packageFile } from "../../src/root.ts";
 import { ours } from "./entrants.ts";
+import type { Profile } from "./profile.ts";
 import type { Measured, Race } from "./race.ts";
 import { type Machine, machine } from "./system.ts";
 import type { Workload } from "./workloads.ts";
@@ -20,6 +21,8 @@ export interface Row {
   readonly milliseconds: Spread;
   /** Our time over its time, round by round. */
   readonly ratio: Spread;
+  /** Rounds behind the ratio in which no other program used the processor; 0 if it is from disturbed ones. */
+  readonly quiet: number;
   /** Seconds from nothing to the end of the first step. */
   readonly first: number;
   /** Peak memory in MiB. */
@@ -39,12 +42,12 @@ export interface Entry {
   readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
   readonly rounds: number;
-  /** Share of the turns in which other programs used the processor too. */
-  readonly disturbed: number;
   /** Ours first. */
   readonly rows: readonly Row[];
   /** Who did not take part, and why. */
   readonly absent: Readonly<Record<string, string>>;
+  /** Where our time goes inside ONNX Runtime: milliseconds a step by operator, the largest first. */
+  readonly operators?: Readonly<Record<string, number>>;
 }
 
 const rounded = (value: number): number => Number(value.toPrecision(4));
@@ -62,14 +65,23 @@ export function spreadOf(values: readonly number[]): Spread {
 const differenceOf = (own: readonly number[], its: readonly number[]): number =>
   Math.max(...own.slice(0, its.length).map((loss, i) => Math.abs(its[i] - loss) / Math.abs(loss)));
 
-const rowOf = (own: Measured, it: Measured): Row => ({
-  name: it.name,
-  milliseconds: spreadOf(it.milliseconds),
-  ratio: spreadOf(own.milliseconds.map((time, round) => time / it.milliseconds[round])),
-  first: spreadOf(it.first).median,
-  memory: Math.round(it.memory / 2 ** 20),
-  difference: Number(differenceOf(own.losses, it.losses).toPrecision(2)),
-});
+/** Fewer quiet rounds than this say less than all rounds. */
+const fewest = 5;
+
+function rowOf(own: Measured, it: Measured): Row {
+  const pairs = own.turns.map((turn, round) => [turn, it.turns[round]] as const);
+  const quiet = pairs.filter((turns) => turns.every((turn) => turn.quiet));
+  const used = quiet.length >= fewest ? quiet : pairs;
+  return {
+    name: it.name,
+    milliseconds: spreadOf(used.map(([, turn]) => turn.milliseconds)),
+    ratio: spreadOf(used.map(([mine, its]) => mine.milliseconds / its.milliseconds)),
+    quiet: used === quiet ? quiet.length : 0,
+    first: spreadOf(it.first).median,
+    memory: Math.round(it.memory / 2 ** 20),
+    difference: Number(differenceOf(own.losses, it.losses).toPrecision(2)),
+  };
+}
 
 const read = (path: string) => JSON.parse(readFileSync(packageFile(path), "utf8"));
 
@@ -86,7 +98,7 @@ function ourVersions(): Record<string, string> {
   };
 }
 
-export function entryOf(workload: Workload, threads: number, { measured, absent, disturbed }: Race): Entry {
+export function entryOf(workload: Workload, threads: number, { measured, absent }: Race): Entry {
   const own = measured.find(({ name }) => name === ours) as Measured;
   const { id, title, target, aim } = workload;
   return {
@@ -98,8 +110,7 @@ export function entryOf(workload: Workload, threads: number, { measured, absent,
     aim,
     machine: machine(),
     versions: Object.assign({}, ...measured.map(({ versions }) => versions), ourVersions()),
-    rounds: own.milliseconds.length,
-    disturbed: rounded(disturbed),
+    rounds: own.turns.length,
     rows: [own, ...measured.filter((it) => it !== own)].map((it) => rowOf(own, it)),
     absent,
   };
@@ -116,6 +127,16 @@ export function keptEntries(): Entry[] {
     return [];
   }
 }
+
+/** How many operators are kept. */
+const largest = 8;
+
+export const withProfile = (entry: Entry, { operators }: Profile): Entry => ({
+  ...entry,
+  operators: Object.fromEntries(
+    operators.slice(0, largest).map(({ key, milliseconds }) => [key, rounded(milliseconds)]),
+  ),
+});
 
 /** Keeps an entry in place of the one for the same workload and threads. */
 export function keep(

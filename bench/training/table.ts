@@ -22,9 +22,8 @@ const least = (rows: readonly Row[], of: (row: Row) => number): Row | undefined 
     undefined,
   );
 
-/** The fastest peer. */
-export const bestOf = (entry: Entry): Row | undefined =>
-  least(peersOf(entry), ({ milliseconds }) => milliseconds.median);
+/** The fastest peer beside us: ratios within rounds are steadier than times over all of them. */
+const bestOf = (entry: Entry): Row | undefined => least(peersOf(entry), ({ ratio }) => -ratio.median);
 
 const differing = (entry: Entry): readonly Row[] =>
   peersOf(entry).filter(({ difference }) => !(difference <= tolerance));
@@ -51,7 +50,7 @@ function summary(entries: readonly Entry[]): string {
       lean === undefined
         ? ""
         : `${number(share)} of ${lean.name}'s, ${verdict(share, memoryGoal.target, memoryGoal.aim)}`,
-      `${Math.round(100 * entry.disturbed)} %${differing(entry).length > 0 ? "; **LOSSES DIFFER**" : ""}`,
+      `${best === undefined || best.quiet > 0 ? "yes" : "**no**"}${differing(entry).length > 0 ? "; **LOSSES DIFFER**" : ""}`,
     ];
   });
   return table(
@@ -65,11 +64,16 @@ function summary(entries: readonly Entry[]): string {
       "verdict",
       "first step",
       "peak memory",
-      "disturbed",
+      "quiet",
     ],
     rows,
   );
 }
+
+const inside = (operators: Readonly<Record<string, number>>): string => {
+  const parts = Object.entries(operators).map(([name, time]) => `${name} ${number(time)}`);
+  return `Ours inside ONNX Runtime, ms a step by operator, profiled alone: ${parts.join(", ")}.`;
+};
 
 /** One workload at one number of threads, by contestant. */
 export function detail(entry: Entry): string {
@@ -78,6 +82,7 @@ export function detail(entry: Entry): string {
     spread(row.milliseconds),
     number(1000 / row.milliseconds.median),
     row === entry.rows[0] ? "" : spread(row.ratio),
+    row.quiet > 0 ? String(row.quiet) : "**none**",
     number(row.first),
     String(row.memory),
     row === entry.rows[0]
@@ -96,6 +101,7 @@ export function detail(entry: Entry): string {
         "ms a step (range)",
         "steps a second",
         "ours / its",
+        "quiet rounds",
         "first step, s",
         "peak memory, MiB",
         "losses differ by",
@@ -103,9 +109,10 @@ export function detail(entry: Entry): string {
       rows,
     ),
     ...(absent.length > 0 ? ["", "Not there:", "", ...absent] : []),
+    ...(entry.operators === undefined ? [] : ["", inside(entry.operators)]),
     "",
     `${entry.date}, ${entry.machine.cpu}, ${entry.machine.cores} cores, ${entry.machine.memory}, ${entry.machine.platform}; ` +
-      `${entry.rounds} rounds, ${Math.round(100 * entry.disturbed)} % of the turns disturbed; ` +
+      `${entry.rounds} rounds; ` +
       Object.entries(entry.versions)
         .map(([name, version]) => `${name} ${version}`)
         .join(", "),
@@ -118,7 +125,7 @@ export const page = (entries: readonly Entry[]): string =>
   [
     "# Training speed",
     "",
-    "Written by `npm run bench`; bench/README.md says how it measures. Ratios are our time over the best peer's, round by round: below 1 we are faster. In brackets: the smallest and the largest of all rounds. Goals are for 2 threads. A turn is disturbed when other programs used more than 0.15 cores meanwhile, in every one of its tries.",
+    "Written by `npm run bench`; bench/README.md says how it measures. Ratios are our time over the best peer's, round by round: below 1 we are faster. The best is the one whose ratio is highest. In brackets: the smallest and the largest of all rounds. Goals are for 2 threads. A round is quiet for two contestants when other programs used less than 0.15 cores in both turns; where there are at least five quiet rounds, only these count, else all do, and such numbers are worth little.",
     "",
     summary(entries),
     "",

@@ -1,5 +1,5 @@
 import { sameShape } from "../array/ndarray.ts";
-import { type AnyNode, literalValue, type Node } from "../tensor/graph.ts";
+import { type AnyNode, literalValue, type Node, type Primitive } from "../tensor/graph.ts";
 import { convWith } from "./rules/convolution.ts";
 import { halfPlusHalf } from "./rules/elementwise.ts";
 import { gemmWith } from "./rules/products.ts";
@@ -70,10 +70,10 @@ const joints: readonly ((node: AnyNode, known: Known) => Joined | null)[] = [
     const inputs = node.inputs as readonly AnyNode[];
     for (const [i, core] of inputs.entries()) {
       const other = inputs[1 - i];
-      if (isGemm(core) && fitsRows(other.shape, core.shape))
-        return { fused: { ...bare(core), bias: other }, absorbs: core };
-      if (isConv(core) && fitsChannels(other.shape, core.shape))
-        return { fused: { ...bare(core), bias: other }, absorbs: core };
+      const fits =
+        (isGemm(core) && fitsRows(other.shape, core.shape)) ||
+        (isConv(core) && fitsChannels(other.shape, core.shape));
+      if (fits) return { fused: { ...bare(core as Core["core"] & AnyNode), bias: other }, absorbs: core };
     }
     return null;
   },
@@ -98,23 +98,19 @@ const joints: readonly ((node: AnyNode, known: Known) => Joined | null)[] = [
   /** (1 + x) / 2 of what is between -1 and 1. */
   function share(node) {
     if (node.op !== "mul" || node.dtype !== "float32") return null;
-    const [sum, x] = summand(node, 0.5, "add");
-    const [inner] = sum === undefined ? [] : summand(sum, 1, "erf", "tanh");
-    if (sum === undefined || inner === undefined || x === undefined) return null;
+    const sum = beside(node, 0.5, ["add"]);
+    const inner = sum === undefined ? undefined : beside(sum, 1, ["erf", "tanh"]);
+    if (sum === undefined || inner === undefined) return null;
     return { fused: { write: (nameOf, to) => halfPlusHalf(nameOf(inner), to) }, absorbs: sum };
   },
 ];
 
-/** The operand beside a literal, where it is one of some operations and has the result's shape; and the literal. */
-function summand(node: AnyNode, value: number, ...ops: readonly string[]): readonly AnyNode[] {
-  const [a, b] = node.inputs as readonly AnyNode[];
-  for (const [x, literal] of [
-    [a, b],
-    [b, a],
-  ])
-    if (literalValue(literal) === value && ops.includes(x.op) && sameShape(x.shape, node.shape))
-      return [x, literal];
-  return [];
+/** The operand of a binary operation beside a literal, where it is one of some operations and has the result's shape. */
+function beside(node: AnyNode, value: number, ops: readonly Primitive[]): AnyNode | undefined {
+  const inputs = node.inputs as readonly AnyNode[];
+  return inputs.find(
+    (x, i) => literalValue(inputs[1 - i]) === value && ops.includes(x.op) && sameShape(x.shape, node.shape),
+  );
 }
 
 /** A relu of what has been joined already. */

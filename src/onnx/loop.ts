@@ -15,10 +15,12 @@ import {
   writeNodes,
 } from "./assemble.ts";
 import { contentTable } from "./content.ts";
+import { type Hoisted, hoist } from "./hoist.ts";
+import { lowerNode } from "./lowering.ts";
 import { optimize } from "./optimize.ts";
 import { pack } from "./pack.ts";
 import type { GraphProto } from "./proto.ts";
-import { type Emitter, ints, reshape } from "./rules/rule.ts";
+import { cast, type Emitter, ints, number, reshape } from "./rules/rule.ts";
 import { freshNames, openScope, type Scope } from "./scope.ts";
 
 /** A step to lower into a loop. */
@@ -174,7 +176,7 @@ const ofStep = (port: Port, value: string, stacked: boolean): Port => ({
 });
 
 function scan(step: Step, written: Written, length: number | undefined, again: () => Lowered): Lowered {
-  const { ports, nodes, scanned, collected } = step;
+  const { ports, nodes, collected } = step;
   const names = freshNames(contentTable());
   const outer = openScope(names, step.parallel);
   const body = openScope(names, step.parallel, outer);
@@ -182,17 +184,34 @@ function scan(step: Step, written: Written, length: number | undefined, again: (
   const vectors = step.vectors.map((vector, i) =>
     joinedSlots(vector, outer.labelled(`packed_${i}`), names.next()),
   );
-  const entering = [...moving, ...vectors].map(({ from }) => from).concat(scanned);
-  const leaving = [...moving, ...vectors].map(({ to }) => to).concat(collected);
-  const states = moving.length + vectors.length;
-  const inputs = entering.map(({ port }, i) => ofStep(port, names.next(), i >= states));
-  const outputs = leaving.map(({ port }, i) => ofStep(port, names.next(), i >= states));
+  const states = [...moving, ...vectors];
+  const results = nodesOf([...step.carried, ...vectors].map(({ to }) => to).concat(collected));
+  const inside = varying(nodes, [...states.map(({ from }) => from.node), ...nodesOf(step.scanned)]);
+  const [within, without] = [nodes.filter((n) => inside.has(n)), nodes.filter((n) => !inside.has(n))];
+  const readInside = within.flatMap((node) => node.inputs as readonly AnyNode[]);
+  writeNodes(without, written, () => outer, [...results, ...readInside]);
+  const ahead = hoist(
+    moving.map(({ from, to }) => ({ from: from.node, to: to.node })),
+    within,
+    inside,
+    results,
+  );
+  const byStep = ahead === null ? [] : writeAhead(ahead, step, written, outer, length);
+  const scanned = [...step.scanned, ...byStep];
+  const entering = [...states.map(({ from }) => from), ...scanned];
+  const leaving = [...states.map(({ to }) => to), ...collected];
+  const inputs = entering.map(({ port }, i) => ofStep(port, names.next(), i >= states.length));
+  const outputs = leaving.map(({ port }, i) => ofStep(port, names.next(), i >= states.length));
   entering.forEach(({ node }, i) => {
     written.names.set(node, inputs[i].value);
   });
-  const inside = varying(nodes, nodesOf(entering));
-  const results = [...step.carried, ...vectors].map(({ to }) => to).concat(collected);
-  writeNodes(nodes, written, (node) => (inside.has(node) ? body : outer), nodesOf(results));
+  const done = new Set<AnyNode>(ahead?.nodes.filter((node) => !results.includes(node)));
+  writeNodes(
+    within.filter((node) => !done.has(node)),
+    written,
+    () => body,
+    results,
+  );
   publish(body, nodesOf(leaving), written, outputs);
   for (const { from, to } of step.carried)
     if (from.node === to.node) outer.publish(from.port.value, to.port.value);
@@ -215,6 +234,41 @@ function scan(step: Step, written: Written, length: number | undefined, again: (
   });
   return assemble(ports, outer.finish(), written.labels, content.nodes, again);
 }
+
+/** Computes, before the loop, what follows from the numbers of the steps; each as a slot that the steps scan. */
+function writeAhead(
+  { counters, nodes, read }: Hoisted,
+  step: Step,
+  written: Written,
+  outer: Scope,
+  length: number | undefined,
+): Slot[] {
+  const to = outer.labelled("steps_ahead");
+  const whole = (value: number) => number(to, value, "int32");
+  const count = length === undefined ? countOf(step.scanned[0].port.value, to) : whole(length);
+  const numbers = to.node("Range", [whole(0), count, whole(1)]);
+  const names = new Map<AnyNode, string>();
+  for (const { from, by } of counters) {
+    const first = written.names.get(from) as string;
+    names.set(from, to.node("Add", [to.node("Mul", [numbers, whole(by)]), first]));
+  }
+  for (const node of nodes) {
+    const label = `${node.op}_${written.labels.size}`;
+    written.labels.set(label, node);
+    const inputs = (node.inputs as readonly AnyNode[]).map((i) => names.get(i) ?? written.names.get(i));
+    names.set(node, lowerNode(node, inputs as string[], outer.labelled(label)));
+  }
+  return read.map((node) => {
+    const value = names.get(node) as string;
+    return { node, port: { name: value, value, shape: [length ?? -1], dtype: node.dtype } };
+  });
+}
+
+/** The number of steps, int32 [], from what is scanned. */
+const countOf = (scanned: string, to: Emitter): string => {
+  const first = to.node("Shape", [scanned], { start: { int: 0 }, end: { int: 1 } });
+  return cast(to, to.node("Squeeze", [first]), "int32");
+};
 
 const sizes = (parts: Vector["parts"]): number[] => parts.map(({ from }) => sizeOf(from.port.shape));
 

@@ -6,8 +6,10 @@ import { openInline } from "../../src/runtime/index.ts";
 import { evaluate } from "../../src/tensor/evaluate.ts";
 import {
   add,
+  cast,
   constant,
   cumsum,
+  div,
   exp,
   fill,
   gather,
@@ -15,7 +17,9 @@ import {
   matmul,
   mean,
   mul,
+  pow,
   relu,
+  sqrt,
   square,
   sub,
   sum,
@@ -185,6 +189,51 @@ describe("lowerLoop", () => {
     expect(graph.nodes.filter(({ op }) => op === "Concat")).toHaveLength(2);
     expect([count("Concat"), count("Split"), count("Sub")]).toEqual([1, 1, 2]);
   });
+
+  test.each([undefined, 3])(
+    "what follows from the step's number is computed ahead (length %s)",
+    async (length) => {
+      const count = input("count", [], "int32");
+      const w = input("w", [2]);
+      const base = input("base", []);
+      const x = input("x", []);
+      const t = add(cast(count, "float32"), 1);
+      // read by the step, and noted down as it is
+      const rate = div(sqrt(t), sub(1, pow(base, t)));
+      const spec: LoopSpec = {
+        length,
+        state: {
+          count: { from: count, to: add(count, 2) },
+          w: { from: w, to: sub(w, mul(mul(rate, x), w)) },
+        },
+        scanned: { x },
+        shared: { base },
+        collected: { t, double: mul(rate, 2) },
+      };
+      const { graph } = readModel(lowerLoop(spec).bytes);
+      const body = graph.nodes.find(({ op }) => op === "Scan")?.attributes.body as ReadGraph;
+      expect(graph.nodes.map(({ op }) => op)).toEqual(expect.arrayContaining(["Range", "Pow", "Sqrt"]));
+      expect(body.nodes.map(({ op }) => op).sort()).toEqual(["Add", "Add", "Mul", "Mul", "Mul", "Sub"]);
+
+      const scalar = (value: number) => ndarray("float32", [], Float32Array.of(value));
+      const begin = {
+        count: ndarray("int32", [], Int32Array.of(5)),
+        w: fromNested([1, -2]),
+        base: scalar(0.9),
+      };
+      const together = await run(spec, { ...begin, x: fromNested([0.1, 0.2, 0.3]) });
+      let singly: Record<string, NdArray> = begin;
+      const noted: number[] = [];
+      for (const value of [0.1, 0.2, 0.3]) {
+        singly = { ...begin, ...(await run({ ...spec, length: 1 }, { ...singly, x: fromNested([value]) })) };
+        noted.push(Number(singly.double.data[0]));
+      }
+      expect(together.w.data).toEqual(singly.w.data);
+      expect(Array.from(together.double.data as Float32Array)).toEqual(noted);
+      expect(Array.from(together.t.data as Float32Array)).toEqual([6, 8, 10]);
+      expect(Number(together.count.data[0])).toBe(11);
+    },
+  );
 
   test("refuses a loop of unknown length, and placeholders that are not listed", () => {
     const a = input("a", [2]);

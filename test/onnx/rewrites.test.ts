@@ -46,12 +46,15 @@ const shapes = {
   image: [2, 3, 9, 8],
   kernel: [4, 3, 3, 3],
   channels: [4],
+  signal: [2, 3, 9],
+  filters: [6, 1, 3],
+  six: [6],
 } satisfies Record<string, readonly number[]>;
 type Name = keyof typeof shapes;
 const inputs = Object.fromEntries(
   Object.entries(shapes).map(([name, shape]) => [name, input(name, shape)]),
 ) as Record<Name, Tensor>;
-const { x, y, row, column, s, t, wide, bias, image, kernel, channels } = inputs;
+const { x, y, row, column, s, t, wide, bias, image, kernel, channels, signal, filters, six } = inputs;
 const feeds: Record<string, NdArray> = Object.fromEntries(
   Object.entries(shapes).map(([name, shape], i) => {
     const a = spreadNumbers(shape, i);
@@ -120,6 +123,10 @@ const rewrites: Readonly<Record<string, readonly [Tensor, readonly string[]]>> =
   "relu of a dense layer": [relu(add(matmul(x, wide), bias)), ["FusedGemm"]],
   "relu of a convolution": [
     relu(add(conv(image, kernel), reshape(channels, [4, 1, 1]))),
+    ["Reshape", "Reshape", "FusedConv"],
+  ],
+  "relu of a convolution along one axis, in groups": [
+    relu(add(conv(signal, filters, { groups: 3, padding: 1 }), reshape(six, [1, 6, 1]))),
     ["Reshape", "Reshape", "FusedConv"],
   ],
   "neighbouring strips": [
