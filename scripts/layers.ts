@@ -25,6 +25,7 @@ const rowsOfRooms: readonly (readonly string[])[] = [
   ["settings"],
   ["compare"],
   ["cli", "studio"],
+  ["everywhere.ts"],
   ["index.ts", "browser.ts"],
 ];
 

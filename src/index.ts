@@ -1,6 +1,4 @@
 /** The front door: comparing, the data, what a definition needs, models, training. Rooms have doors of their own: "ockham/tensor". */
-export { fromNested, type NdArray, ndarray, toNested } from "./array/ndarray.ts";
-export { type Stream, stream } from "./array/random.ts";
 export { exportModel } from "./compare/export.ts";
 export {
   type Candidate,
@@ -29,10 +27,7 @@ export { type Predictions, type PredictOptions, predictFile, predictionsCsv } fr
 export { reportHtml } from "./compare/report/page.ts";
 export { csvOf, jsonOf, type TableOptions as TableTextOptions, tableText } from "./compare/tables.ts";
 export * from "./data/index.ts";
-export { type ErrorCode, OckhamError } from "./error.ts";
-export * from "./kinds/index.ts";
-export { cnn, mlp, models, resnet, staged } from "./nn/models.ts";
-export { type Entry, registry } from "./registry.ts";
+export * from "./everywhere.ts";
 export {
   type Device,
   type Host,
@@ -43,17 +38,3 @@ export {
   openPool,
   type Setup,
 } from "./runtime/index.ts";
-export * as tensor from "./tensor/index.ts";
-export {
-  lift,
-  type PlanRun,
-  planOf,
-  predict,
-  select,
-  type TogetherOptions,
-  type Trained,
-  type Training,
-  type TrainOptions,
-  train,
-  trainTogether,
-} from "./training/index.ts";

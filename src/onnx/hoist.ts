@@ -1,4 +1,5 @@
 import { type AnyNode, ancestors, literalValue, type Primitive } from "../tensor/graph.ts";
+import type { Carried } from "./pack.ts";
 
 /** A number that grows by the same whole number at each step, as it comes into the step. */
 export interface Counter {
@@ -43,7 +44,7 @@ function counterOf(from: AnyNode, to: AnyNode): Counter | undefined {
  * rates, corrections of moments. They can be computed for all steps of a run at once. Null where there are none.
  */
 export function hoist(
-  carried: readonly { readonly from: AnyNode; readonly to: AnyNode }[],
+  carried: readonly Carried[],
   nodes: readonly AnyNode[],
   inside: ReadonlySet<AnyNode>,
   results: readonly AnyNode[],

@@ -16,7 +16,6 @@ interface Sizes extends Sliding {
 }
 
 interface Form {
-  readonly name: string;
   /** Whether it is the fastest, as measured. */
   fits(s: Sizes): boolean;
   write(s: Sizes, x: string, g: string, to: Emitter): string;
@@ -35,7 +34,6 @@ const spreadPadding = ({ kernel, dilation, padding }: Sizes) => {
 /** In this order, measured on one and two threads; the first that fits is taken, and the last always does. */
 const forms: readonly Form[] = [
   {
-    name: "rows and columns",
     fits: (s) =>
       s.dtype === "float32" &&
       s.groups === 1 &&
@@ -47,7 +45,7 @@ const forms: readonly Form[] = [
       !few(s),
     write: rowsAndColumns,
   },
-  { name: "patches", fits: () => true, write: patches },
+  { fits: () => true, write: patches },
 ];
 
 /** Whether the places of one example are so few that products example by example cost more than moving all into one. */
