@@ -18,6 +18,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   sgd: async () => (await import("./optimizers/sgd.ts")).sgd,
   "sgd-sai": async () => (await import("./optimizers/sgdSai.ts")).sgdSai,
   "weight-compander": async () => (await import("./parametrizations/weightCompander.ts")).weightCompander,
+  "flops-regularizer": async () => (await import("./penalties/flopsRegularizer.ts")).flopsRegularizer,
   gor: async () => (await import("./penalties/gor.ts")).gor,
   "jacobian-nuclear": async () => (await import("./penalties/jacobianNuclear.ts")).jacobianNuclear,
   l1: async () => (await import("./penalties/l1.ts")).l1,
