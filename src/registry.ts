@@ -406,6 +406,45 @@ export const registry: readonly Entry[] = [
       (await import("./methods/penalties/jacobianNuclear.ts")).jacobianNuclear as unknown as Definition,
   },
   {
+    id: "nc-regularizers",
+    kind: "method",
+    field: "penalties",
+    summary: "features gather at class centres, centres keep equal angles",
+    doc: "Neural collapse under imbalance: features gather at the centres of their classes, and the centres keep apart.\n\n  penalty = strength N1 + separation N2\n  N1 = mean over classes of ( mean over the batch's examples i of class k of |z_i - c_k|^2 )\n  N2 = -mean over classes k of min over j of angle(c_k - c, c_j - c)        c = mean of all c_k\n  centres <- centres - rate d( N1 + separation / strength N2 ) / d centres\n\nEvery class weighs the same however few examples it has, which keeps the rare ones from collapsing into each other.\nz are the features that the head reads; N2 moves the centres only, and the features follow through N1. A class that\nis not in the batch adds 0 to N1. Centres start standard normal. Classification only; throws `conflict` else, and\nfor a model without hidden layers.",
+    paper: {
+      id: "nc-regularizers",
+      title: "Inducing Neural Collapse in Deep Long-tailed Learning",
+      authors: ["Xuantong Liu", "Jianfeng Zhang", "Tianyang Hu", "He Cao", "Lujia Pan", "Yuan Yao"],
+      year: 2023,
+      arxiv: "2302.12453",
+      url: "https://github.com/Pepper-lll/NCfeature",
+      where: 'losses.py (NC1Loss, NC2Loss "v0") and engine.py in the authors\' code',
+      deviations: ["mixed or smoothed labels count as their most likely class"],
+    },
+    options: {
+      strength: {
+        default: 0.01,
+        doc: "weight of the distance to the centres (lambda 1)",
+        range: "a number above 0",
+        grid: [0.001, 0.003, 0.01, 0.03, 0.1],
+      },
+      separation: {
+        default: 0.1,
+        doc: "weight of the angle between centres (lambda 2)",
+        range: "a number of at least 0",
+        grid: [0.01, 0.03, 0.1, 0.3, 1],
+      },
+      rate: {
+        default: 0.5,
+        doc: "learning rate of the centres (alpha)",
+        range: "a number above 0",
+        grid: [0.1, 0.5],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/ncRegularizers.ts")).ncRegularizers as unknown as Definition,
+  },
+  {
     id: "dropout",
     kind: "method",
     field: "regularizers",
