@@ -1,4 +1,5 @@
 export * from "./attention.ts";
+export * from "./autoencoder.ts";
 export * from "./initializers.ts";
 export * from "./languageModel.ts";
 export * from "./layers.ts";
