@@ -5,3 +5,6 @@ export * from "./languageModel.ts";
 export * from "./layers.ts";
 export * from "./models.ts";
 export * from "./module.ts";
+export * from "./unet.ts";
+export * from "./upsample.ts";
+export * from "./vae.ts";
