@@ -11,7 +11,7 @@ import { doubledTo } from "./upsample.ts";
 export const beside =
   (body: ModuleOf): ModuleOf =>
   (name, shape) => {
-    const inner = body(`${name}.body`, shape);
+    const inner = body(`${name}.below`, shape);
     if (inner.shape.slice(1).join() !== shape.slice(1).join())
       throw new OckhamError(
         "bad-shape",
@@ -22,7 +22,7 @@ export const beside =
     return {
       leaves: inner.leaves,
       shape: [shape[0] + inner.shape[0], ...shape.slice(1)],
-      init: (key) => inner.init(fold(key, "body")),
+      init: (key) => inner.init(fold(key, "below")),
       apply: (x, context) => concat([x, inner.apply(x, context)], 1),
     };
   };
