@@ -19,6 +19,8 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "sgd-sai": async () => (await import("./optimizers/sgdSai.ts")).sgdSai,
   "weight-compander": async () => (await import("./parametrizations/weightCompander.ts")).weightCompander,
   gor: async () => (await import("./penalties/gor.ts")).gor,
+  "gradient-regularization": async () =>
+    (await import("./penalties/gradientRegularization.ts")).gradientRegularization,
   "jacobian-nuclear": async () => (await import("./penalties/jacobianNuclear.ts")).jacobianNuclear,
   l1: async () => (await import("./penalties/l1.ts")).l1,
   l2: async () => (await import("./penalties/l2.ts")).l2,
