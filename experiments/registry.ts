@@ -21,6 +21,8 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "weight-compander": async () => (await import("./parametrizations/weightCompander.ts")).weightCompander,
   "flops-regularizer": async () => (await import("./penalties/flopsRegularizer.ts")).flopsRegularizer,
   gor: async () => (await import("./penalties/gor.ts")).gor,
+  "gradient-regularization": async () =>
+    (await import("./penalties/gradientRegularization.ts")).gradientRegularization,
   "jacobian-nuclear": async () => (await import("./penalties/jacobianNuclear.ts")).jacobianNuclear,
   l1: async () => (await import("./penalties/l1.ts")).l1,
   l2: async () => (await import("./penalties/l2.ts")).l2,

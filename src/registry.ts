@@ -399,6 +399,45 @@ export const registry: readonly Entry[] = [
       (await import("./methods/penalties/flopsRegularizer.ts")).flopsRegularizer as unknown as Definition,
   },
   {
+    id: "gradient-regularization",
+    kind: "method",
+    field: "penalties",
+    summary: "descends the squared norm of the gradient, by finite differences or exactly",
+    doc: "Gradient regularization: descends the squared norm of the gradient along with the loss, L + strength / 2 |g|^2.\n\n  g <- g(w) + strength d\n  forward:  d = (g(w + ascent g(w)) - g(w)) / ascent\n  backward: d = (g(w) - g(w - ascent g(w))) / ascent\n  exact:    d = H g(w), by differentiating the gradient\n\nPrefers flat places. The differences cost one gradient more, and for a small `ascent` are the exact form; at\nlarger ones the forward form also looks uphill, as `sam` does: with ascent = strength it is SAM with an unscaled\nstep. In `gradient-regularization+other`, g is what `other` makes of the gradient.",
+    paper: {
+      id: "fd-gradient-regularization",
+      title:
+        "Understanding Gradient Regularization in Deep Learning: Efficient Finite-Difference Computation and Implicit Bias",
+      authors: ["Ryo Karakida", "Tomoumi Takase", "Tomohiro Hayase", "Kazuki Osawa"],
+      year: 2022,
+      arxiv: "2210.02720",
+      where: "section 3: F-GR, B-GR and DB",
+    },
+    options: {
+      strength: {
+        default: 0.05,
+        doc: "weight of the squared norm (gamma in the paper)",
+        range: "a number of at least 0",
+        grid: [0.01, 0.05, 0.1, 0.2, 0.5],
+      },
+      ascent: {
+        default: 0.05,
+        doc: "length of the step that is looked ahead, by unit of gradient (epsilon in the paper)",
+        range: "a number above 0",
+        grid: [0.01, 0.05, 0.1, 0.5],
+      },
+      mode: {
+        default: "forward",
+        doc: "how the Hessian's product is computed",
+        range: '"forward" or "backward" or "exact"',
+        grid: ["forward", "backward", "exact"],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/gradientRegularization.ts"))
+        .gradientRegularization as unknown as Definition,
+  },
+  {
     id: "jacobian-nuclear",
     kind: "method",
     field: "penalties",
@@ -935,6 +974,30 @@ export const registry: readonly Entry[] = [
       },
     },
     load: async () => (await import("./parts/penalties/normLoss.ts")).normLoss as unknown as Definition,
+  },
+  {
+    id: "flooding",
+    kind: "risk",
+    field: "risks",
+    summary: "turns the gradient round where the loss of a batch is below a level",
+    doc: "Keeps the training loss from falling below a level.\n\n  risk = |mean(losses) - level| + level\n\nAbove the level it is the mean; below, the gradient is turned round, so that the weights go up and down about the\nlevel. Two such steps come to a small step down the squared norm of the gradient, of `gradient-regularization`\nwith `ascent` the learning rate. losses [n] -> scalar, in the loss's unit; batch by batch, as in the paper.",
+    paper: {
+      id: "flooding",
+      title: "Do We Need Zero Training Loss After Achieving Zero Training Error?",
+      authors: ["Takashi Ishida", "Ikko Yamane", "Tomoya Sakai", "Gang Niu", "Masashi Sugiyama"],
+      year: 2020,
+      arxiv: "2002.08709",
+      where: "eq. 2 and algorithm 1",
+    },
+    options: {
+      level: {
+        default: 0.02,
+        doc: "smallest loss that is sought (b in the paper)",
+        range: "a number of at least 0",
+        grid: [0.01, 0.02, 0.05, 0.1, 0.2],
+      },
+    },
+    load: async () => (await import("./parts/risks/flooding.ts")).flooding as unknown as Definition,
   },
   {
     id: "worst",
