@@ -18,6 +18,7 @@ export {
   type Tensor,
 } from "./graph.ts";
 export * from "./indexing.ts";
+export * from "./linalg/index.ts";
 export * from "./products.ts";
 export * from "./random.ts";
 export * from "./reductions.ts";
