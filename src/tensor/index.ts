@@ -22,6 +22,7 @@ export * from "./linalg/index.ts";
 export * from "./products.ts";
 export * from "./random.ts";
 export * from "./reductions.ts";
+export { type ScanOptions, scan } from "./scan.ts";
 export { isFloat } from "./shapes.ts";
 export * from "./shaping.ts";
 export * from "./transforms.ts";
