@@ -10,6 +10,8 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "nearest-neighbours": async () => (await import("./estimators/nearestNeighbours.ts")).nearestNeighbours,
   ridge: async () => (await import("./estimators/ridge.ts")).ridge,
   "clip-norm": async () => (await import("./gradients/clipNorm.ts")).clipNorm,
+  "adv-comp-sum": async () => (await import("./losses/advCompSum.ts")).advCompSum,
+  "comp-sum": async () => (await import("./losses/compSum.ts")).compSum,
   adam: async () => (await import("./optimizers/adam.ts")).adam,
   amp: async () => (await import("./optimizers/amp.ts")).amp,
   gam: async () => (await import("./optimizers/gam.ts")).gam,
