@@ -12,6 +12,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "clip-norm": async () => (await import("./gradients/clipNorm.ts")).clipNorm,
   "adv-comp-sum": async () => (await import("./losses/advCompSum.ts")).advCompSum,
   "comp-sum": async () => (await import("./losses/compSum.ts")).compSum,
+  ensloss: async () => (await import("./losses/ensloss.ts")).ensloss,
   saf: async () => (await import("./losses/saf.ts")).saf,
   adam: async () => (await import("./optimizers/adam.ts")).adam,
   amp: async () => (await import("./optimizers/amp.ts")).amp,

@@ -198,6 +198,41 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./methods/losses/advCompSum.ts")).advCompSum as unknown as Definition,
   },
   {
+    id: "ensloss",
+    kind: "method",
+    field: "losses",
+    summary: "trains each batch with the derivatives of another random calibrated loss",
+    doc: "Ensemble of random losses: each batch is trained with derivatives drawn anew, such as a convex calibrated loss has.\n\n  z_i = y_i f(x_i)      G = exp(u), or (1 + lambda u)^(1 / lambda)      u ~ N(0, 1)\n  d   = max(-G, -1), the steepest for the smallest z; over z_i where z_i > 1; less 1e-6\n  loss_i has the derivative d_i in z_i\n\nNo one loss is fitted, so that none is overfitted. Two classes: y is -1 or 1 and f the second score less the first;\nmore: each class against the rest, summed. With `period`, lambda is drawn from U(-1, 1) every so many epochs. The\nvalue only serves its gradient and falls below 0. Fills `losses`; in evaluation it is the run's own loss.\nClassification only: throws `conflict` else.",
+    paper: {
+      id: "ensloss",
+      title: "EnsLoss: Stochastic Calibrated Loss Ensembles for Preventing Overfitting in Classification",
+      authors: ["Ben Dai"],
+      year: 2024,
+      arxiv: "2409.00908",
+      url: "https://github.com/statmlben/ensLoss",
+      where: "algorithm 1; losses.py in the authors' code",
+      deviations: [
+        "more than two classes, one against the rest, are not in the paper",
+        "the value beyond margin 1 is that of a loss with the paper's derivative; the code's is d_i z_i / z_i, with the same gradient",
+      ],
+    },
+    options: {
+      lambda: {
+        default: 0,
+        doc: "shape of the derivatives' distribution (lambda in the paper)",
+        range: "a number from -1 to 1",
+        grid: [-1, -0.5, 0, 0.5, 1],
+      },
+      period: {
+        default: 0,
+        doc: "epochs between new draws of lambda; 0 keeps the one given",
+        range: "a whole number of at least 0",
+        grid: [0, 10],
+      },
+    },
+    load: async () => (await import("./methods/losses/ensloss.ts")).ensloss as unknown as Definition,
+  },
+  {
     id: "mesa",
     kind: "method",
     field: "losses",
