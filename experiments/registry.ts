@@ -5,6 +5,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "ps-kd": async () => (await import("./compression/psKd.ts")).psKd,
   adamixup: async () => (await import("./data/adamixup.ts")).adamixup,
   cutout: async () => (await import("./data/cutout.ts")).cutout,
+  "el2n-grand": async () => (await import("./data/el2nGrand.ts")).el2nGrand,
   mixup: async () => (await import("./data/mixup.ts")).mixup,
   logistic: async () => (await import("./estimators/logistic.ts")).logistic,
   "nearest-neighbours": async () => (await import("./estimators/nearestNeighbours.ts")).nearestNeighbours,
