@@ -7,6 +7,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   cutout: async () => (await import("./data/cutout.ts")).cutout,
   "el2n-grand": async () => (await import("./data/el2nGrand.ts")).el2nGrand,
   mixup: async () => (await import("./data/mixup.ts")).mixup,
+  useful: async () => (await import("./data/useful.ts")).useful,
   logistic: async () => (await import("./estimators/logistic.ts")).logistic,
   "nearest-neighbours": async () => (await import("./estimators/nearestNeighbours.ts")).nearestNeighbours,
   ridge: async () => (await import("./estimators/ridge.ts")).ridge,

@@ -198,6 +198,40 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./methods/data/el2nGrand.ts")).el2nGrand as unknown as Definition,
   },
   {
+    id: "useful",
+    kind: "method",
+    field: "data",
+    summary: "repeats the slowly learned half of each class's clusters",
+    doc: "USEFUL: repeats the examples that a network learns slowly, and trains again from the start.\n\n  1. train for `epochs` epochs\n  2. in each class, two clusters of the network's outputs (k-means); the one with the higher mean loss is slow\n  3. every slow example stands `factor` times in the data; begin again from the same initial values\n\nNetworks learn simple features first and lean on them; with the slow examples repeated they learn all features at a\nmore even pace, as SAM makes them do, with which it combines. Choose `epochs` where the fall of the training error\nbegins to slow down. The number of steps stays. Classification only; throws `conflict` else.",
+    paper: {
+      id: "useful",
+      title:
+        "Changing the Training Data Distribution to Reduce Simplicity Bias Improves In-distribution Generalization",
+      authors: ["Dang Nguyen", "Paymon Haddad", "Eric Gan", "Baharan Mirzasoleiman"],
+      year: 2024,
+      arxiv: "2404.17768",
+      deviations: [
+        "only the abstract, captions and summaries could be read: the network's output is taken to be the logits",
+        "the number of steps is that on the data as they were; the paper trains as many epochs on the longer data",
+      ],
+    },
+    options: {
+      epochs: {
+        default: 8,
+        doc: "epochs of the run after which examples are told apart (8 of 200 in the paper)",
+        range: "a whole number of at least 1",
+        grid: [2, 4, 8],
+      },
+      factor: {
+        default: 2,
+        doc: "how often a slow example stands in the data",
+        range: "a whole number of at least 2",
+        grid: [2, 3],
+      },
+    },
+    load: async () => (await import("./methods/data/useful.ts")).useful as unknown as Definition,
+  },
+  {
     id: "amp",
     kind: "method",
     field: "optimizers",
