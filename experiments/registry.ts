@@ -6,6 +6,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   adamixup: async () => (await import("./data/adamixup.ts")).adamixup,
   cutout: async () => (await import("./data/cutout.ts")).cutout,
   "el2n-grand": async () => (await import("./data/el2nGrand.ts")).el2nGrand,
+  "manifold-mixup": async () => (await import("./data/manifoldMixup.ts")).manifoldMixup,
   mixup: async () => (await import("./data/mixup.ts")).mixup,
   useful: async () => (await import("./data/useful.ts")).useful,
   logistic: async () => (await import("./estimators/logistic.ts")).logistic,
@@ -22,6 +23,8 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "weight-compander": async () => (await import("./parametrizations/weightCompander.ts")).weightCompander,
   "flops-regularizer": async () => (await import("./penalties/flopsRegularizer.ts")).flopsRegularizer,
   gor: async () => (await import("./penalties/gor.ts")).gor,
+  "gradient-regularization": async () =>
+    (await import("./penalties/gradientRegularization.ts")).gradientRegularization,
   "jacobian-nuclear": async () => (await import("./penalties/jacobianNuclear.ts")).jacobianNuclear,
   l1: async () => (await import("./penalties/l1.ts")).l1,
   l2: async () => (await import("./penalties/l2.ts")).l2,
@@ -30,8 +33,11 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   dropout: async () => (await import("./regularizers/dropout.ts")).dropout,
   "early-stopping": async () => (await import("./regularizers/earlyStopping.ts")).earlyStopping,
   "l1-prox": async () => (await import("./regularizers/l1Prox.ts")).l1Prox,
+  "stochastic-depth": async () => (await import("./regularizers/stochasticDepth.ts")).stochasticDepth,
   "weight-decay": async () => (await import("./regularizers/weightDecay.ts")).weightDecay,
   worst: async () => (await import("./risks/worst.ts")).worst,
   cosine: async () => (await import("./schedules/cosine.ts")).cosine,
+  cutmix: async () => (await import("./transforms/cutmix.ts")).cutmix,
+  "input-noise": async () => (await import("./transforms/inputNoise.ts")).inputNoise,
   "label-smoothing": async () => (await import("./transforms/labelSmoothing.ts")).labelSmoothing,
 };
