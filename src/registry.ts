@@ -149,6 +149,55 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./methods/data/adamixup.ts")).adamixup as unknown as Definition,
   },
   {
+    id: "el2n-grand",
+    kind: "method",
+    field: "data",
+    summary: "trains on the examples with large errors or gradients early in training",
+    doc: "Data diet: leaves out the examples that networks find easy early in training, and trains on the others from scratch.\n\n  el2n_i = mean over networks of |softmax(f(x_i)) - y_i|\n  grand_i = mean over networks of |d loss_i / d weights|\n  kept: the share `keep` with the highest scores, after the highest share `drop`\n\nThe scores are those of `networks` networks with initial values of their own after the first `epochs` epochs of the\nrun. Most of what is learned first is learned from any data; examples with large errors or gradients move a network\nmost. The very highest scores are often wrong labels, which `drop` leaves out too. The number of steps stays as on all\nof the data. Costs `networks` times `epochs` epochs more, GraNd also a gradient an example. Classification only;\nthrows `conflict` else, and where keep + drop is above 1.",
+    paper: {
+      id: "el2n-grand",
+      title: "Deep Learning on a Data Diet: Finding Important Examples Early in Training",
+      authors: ["Mansheej Paul", "Surya Ganguli", "Gintare Karolina Dziugaite"],
+      year: 2021,
+      arxiv: "2107.07075",
+      url: "https://github.com/mansheej/data_diet",
+      where: "scores.py and data.py (keep_max_scores, offset) in the authors' code",
+    },
+    options: {
+      score: {
+        default: "el2n",
+        doc: "norm of the error of the probabilities, or of the loss's gradient",
+        range: '"el2n" or "grand"',
+        grid: ["el2n", "grand"],
+      },
+      keep: {
+        default: 0.7,
+        doc: "share of the examples that is kept",
+        range: "a number from 0 to below 1",
+        grid: [0.3, 0.5, 0.7, 0.9],
+      },
+      drop: {
+        default: 0,
+        doc: "share with the highest scores that is left out too",
+        range: "a number from 0 to below 1",
+        grid: [0, 0.05, 0.1],
+      },
+      networks: {
+        default: 10,
+        doc: "networks whose scores are averaged",
+        range: "a whole number of at least 1",
+        grid: [5, 10],
+      },
+      epochs: {
+        default: 2,
+        doc: "epochs of the run after which examples are scored (20 of 200 in the paper)",
+        range: "a whole number of at least 0",
+        grid: [1, 2, 4],
+      },
+    },
+    load: async () => (await import("./methods/data/el2nGrand.ts")).el2nGrand as unknown as Definition,
+  },
+  {
     id: "manifold-mixup",
     kind: "method",
     field: "data",
@@ -187,6 +236,40 @@ export const registry: readonly Entry[] = [
     },
     load: async () =>
       (await import("./methods/data/manifoldMixup.ts")).manifoldMixup as unknown as Definition,
+  },
+  {
+    id: "useful",
+    kind: "method",
+    field: "data",
+    summary: "repeats the slowly learned half of each class's clusters",
+    doc: "USEFUL: repeats the examples that a network learns slowly, and trains again from the start.\n\n  1. train for `epochs` epochs\n  2. in each class, two clusters of the network's outputs (k-means); the one with the higher mean loss is slow\n  3. every slow example stands `factor` times in the data; begin again from the same initial values\n\nNetworks learn simple features first and lean on them; with the slow examples repeated they learn all features at a\nmore even pace, as SAM makes them do, with which it combines. Choose `epochs` where the fall of the training error\nbegins to slow down. The number of steps stays. Classification only; throws `conflict` else.",
+    paper: {
+      id: "useful",
+      title:
+        "Changing the Training Data Distribution to Reduce Simplicity Bias Improves In-distribution Generalization",
+      authors: ["Dang Nguyen", "Paymon Haddad", "Eric Gan", "Baharan Mirzasoleiman"],
+      year: 2024,
+      arxiv: "2404.17768",
+      deviations: [
+        "only the abstract, captions and summaries could be read: the network's output is taken to be the logits",
+        "the number of steps is that on the data as they were; the paper trains as many epochs on the longer data",
+      ],
+    },
+    options: {
+      epochs: {
+        default: 8,
+        doc: "epochs of the run after which examples are told apart (8 of 200 in the paper)",
+        range: "a whole number of at least 1",
+        grid: [2, 4, 8],
+      },
+      factor: {
+        default: 2,
+        doc: "how often a slow example stands in the data",
+        range: "a whole number of at least 2",
+        grid: [2, 3],
+      },
+    },
+    load: async () => (await import("./methods/data/useful.ts")).useful as unknown as Definition,
   },
   {
     id: "adv-comp-sum",

@@ -20,7 +20,7 @@ export interface PaperCard {
 export interface Example<Made, O extends Options> {
   readonly options?: Partial<Values<O>>;
   /** What to compute with the made member. */
-  readonly value: (made: Made) => Tensor;
+  readonly value: (made: Made) => Tensor | Promise<Tensor>;
   readonly output: Nested;
   readonly source: string;
   /** Largest allowed difference, 1e-6 unless told. */

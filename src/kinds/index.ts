@@ -12,6 +12,7 @@ export * from "./parametrization.ts";
 export * from "./params.ts";
 export * from "./penalty.ts";
 export * from "./preprocessing.ts";
+export * from "./rehearsal.ts";
 export * from "./risk.ts";
 export * from "./schedule.ts";
 export * from "./step.ts";

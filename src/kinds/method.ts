@@ -4,6 +4,7 @@ import type { Dataset } from "./dataset.ts";
 import { definer } from "./definition.ts";
 import type { Inputs, Leaf, Params } from "./model.ts";
 import type { Optimizer } from "./optimizer.ts";
+import type { Rehearsal } from "./rehearsal.ts";
 import type { About, Batch, Step } from "./step.ts";
 
 /** From parameters to the direction that the optimizer is given. */
@@ -51,6 +52,11 @@ export interface Method<S = undefined> {
   frozen?(leaf: Leaf): boolean;
   /** Before training: what is carried from step to step. */
   state?(params: Params, about: About, key: Key): S;
+  /**
+   * Before training, on the host: how often each example stands in the training data, whole numbers [examples]. The
+   * number of steps stays. At most one method.
+   */
+  examples?(rehearsal: Rehearsal): Promise<Int32Array>;
   /** Left to right; differentiable in step.params. May change the number of rows. */
   batch?(batch: Batch, step: Step, state: S): Batch;
   /** Nested: in a+b, a's input is b's result; so each undoes its own `params`. */

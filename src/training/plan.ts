@@ -192,7 +192,7 @@ export function planOf(training: Training, data: Dataset): Plan {
   const { optimizer, schedule, loss, rate = optimizer.rate, methods = [] } = training;
   const recipe: Recipe = { methods, about, optimizer, schedule, loss: loss.value, rate };
 
-  for (const slot of ["losses", "risk", "optimizer", "predict"] as const) only(methods, slot);
+  for (const slot of ["examples", "losses", "risk", "optimizer", "predict"] as const) only(methods, slot);
   const key = input("key", [2], "uint32");
   const hyperparameters = prefixed("hyperparameters/", training.hyperparameters ?? {});
   const initial = traceInitial(recipe, { tensor: key });

@@ -53,6 +53,8 @@ export interface Trained {
   readonly seconds: number;
   /** Why it ended before its time, if it did. */
   readonly stopped?: string;
+  /** How often each example stood in the training data, int32 [examples], where a method chose. */
+  readonly examples?: Int32Array;
 }
 
 type Arrays = Record<string, NdArray>;

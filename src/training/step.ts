@@ -78,7 +78,10 @@ export interface View extends Step {
 }
 
 /** The one method that fills a slot for one, if any. Throws `conflict` naming both if two do. */
-export function only(methods: readonly Named[], slot: "losses" | "risk" | "optimizer" | "predict"): number {
+export function only(
+  methods: readonly Named[],
+  slot: "examples" | "losses" | "risk" | "optimizer" | "predict",
+): number {
   const filling = methods.flatMap((m, i) => (m.method[slot] === undefined ? [] : [i]));
   if (filling.length > 1) {
     const [a, b] = filling.map((i) => methods[i].name);

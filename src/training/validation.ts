@@ -70,6 +70,13 @@ function scoreOf(prediction: NdArray, data: Dataset): number {
 const names = new WeakMap<object, string>();
 let named = 0;
 
+/** One name for each function that a method passes. */
+export function nameOf(quantity: object): string {
+  const name = names.get(quantity) ?? `quantity ${named++}`;
+  names.set(quantity, name);
+  return name;
+}
+
 /** The mean over the rows of a quantity that a method asks for. Its graph is traced once for each plan and function. */
 export async function averageQuantity(
   host: Host,
@@ -78,9 +85,7 @@ export async function averageQuantity(
   data: Dataset,
   quantity: (step: Step) => Tensor,
 ): Promise<number> {
-  const name = names.get(quantity) ?? `quantity ${named++}`;
-  names.set(quantity, name);
-  const { value } = await probeRows(host, plan, values, data, name, (view) => ({
+  const { value } = await probeRows(host, plan, values, data, nameOf(quantity), (view) => ({
     value: byRow(quantity(view), view.batch.index.shape[0]),
   }));
   return averageOf(value);

@@ -207,6 +207,19 @@ describe.each(trained)("$definition.id in training", ({ definition }) => {
   });
 });
 
+const choosing = trained.filter(({ definition }) => lift(definition, definition()).examples !== undefined);
+
+describe.each(choosing)("$definition.id, which chooses examples", ({ definition }) => {
+  it("says of each how often it stands in the data, from the seed alone", async () => {
+    const p = plan(definition);
+    const run = () => train(p, dataOf(p), 5, host, { validation: dataOf(p) });
+    const [one, same] = [await run(), await run()];
+    expect(same).toEqual({ ...one, seconds: same.seconds });
+    expect(one.examples).toHaveLength(rows);
+    for (const count of one.examples as Int32Array) expect(count).toBeGreaterThanOrEqual(0);
+  });
+});
+
 type Arrays = Readonly<Record<string, NdArray>>;
 
 const order = Array.from({ length: rows }, (_, i) => i);
