@@ -3,6 +3,9 @@ import type { Experiment } from "../src/kinds/index.ts";
 
 export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
   "ps-kd": async () => (await import("./compression/psKd.ts")).psKd,
+  ewc: async () => (await import("./continual/ewc.ts")).ewc,
+  replay: async () => (await import("./continual/replay.ts")).replay,
+  "spectral-continual": async () => (await import("./continual/spectralContinual.ts")).spectralContinual,
   adamixup: async () => (await import("./data/adamixup.ts")).adamixup,
   cutout: async () => (await import("./data/cutout.ts")).cutout,
   mixup: async () => (await import("./data/mixup.ts")).mixup,
@@ -28,6 +31,9 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "l1-prox": async () => (await import("./regularizers/l1Prox.ts")).l1Prox,
   "weight-decay": async () => (await import("./regularizers/weightDecay.ts")).weightDecay,
   worst: async () => (await import("./risks/worst.ts")).worst,
+  "co-teaching": async () => (await import("./robust/coTeaching.ts")).coTeaching,
+  elr: async () => (await import("./robust/elr.ts")).elr,
+  "group-dro": async () => (await import("./robust/groupDro.ts")).groupDro,
   cosine: async () => (await import("./schedules/cosine.ts")).cosine,
   "label-smoothing": async () => (await import("./transforms/labelSmoothing.ts")).labelSmoothing,
 };

@@ -14,5 +14,6 @@ export * from "./penalty.ts";
 export * from "./preprocessing.ts";
 export * from "./risk.ts";
 export * from "./schedule.ts";
+export * from "./setting.ts";
 export * from "./step.ts";
 export * from "./transform.ts";
