@@ -93,7 +93,7 @@ export interface Protocol {
   /** The first one names the winner, by its validation value. */
   readonly measures: readonly [Measure, ...Measure[]];
   readonly figures: readonly Figure[];
-  /** Ids of the methods compared where nobody chose any: the usual baselines. */
+  /** The methods compared where nobody chose any, the usual baselines: ids, or combinations "a+b" of them. */
   readonly usual: readonly string[];
   /** What was made of the data and is asked of the learner, in plain sentences. */
   readonly words: readonly string[];

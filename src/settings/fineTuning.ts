@@ -26,7 +26,8 @@ function fewOf(data: Dataset, each: number, order: Int32Array): Dataset {
  *   kept = test accuracy on the old classes after fine-tuning
  *
  * The halves are drawn from the seed. The new classes have `size` training examples each and heads of their own; the
- * body goes over, with what methods carry; optimizer and schedule begin anew. Methods take part in both stages.
+ * body goes over, with what methods carry; optimizer and schedule begin anew, for as many steps. Methods take part in
+ * both stages.
  * Throws `conflict` for fewer than 4 classes.
  */
 export const fineTuning = setting("fine-tuning", {
@@ -116,6 +117,8 @@ export const fineTuning = setting("fine-tuning", {
         data: few,
         validation: fresh.validation,
         around: multiHead,
+        // as many steps as pre-training takes
+        length: Math.max(1, old.train.size / few.size),
         ...(from === undefined ? {} : { from }),
       });
       const before = await learner.fit({ data: old.train, validation: old.validation, around: multiHead });

@@ -5,7 +5,7 @@ import { type Around, type Dataset, type Model, setting, whole } from "../kinds/
 import { add, log, mean, reshape, softmax } from "../tensor/index.ts";
 import { withX } from "./common/data.ts";
 import { needsClasses } from "./common/learner.ts";
-import { accuracyOn, labelsOf, meanOf } from "./common/scores.ts";
+import { accuracyOf, labelsOf, meanOf, predictedClasses } from "./common/scores.ts";
 
 /** A model of bags: the logarithm of the mean over a bag of what the inner model says of its examples. */
 const bagged = (size: number, shape: readonly number[]): Around => ({
@@ -44,15 +44,23 @@ function inBags(data: Dataset, size: number, order: Int32Array): Dataset {
   };
 }
 
-/** Each example as a bag of copies of itself, whose mean is what the model says of it. */
+/** Each example as a bag of copies of itself, whose mean is what the model says of it, with its class as a share of 1. */
 function alone(data: Dataset, size: number): Dataset {
+  const k = data.classes.length;
+  const target = new Float32Array(data.size * k);
+  labelsOf(data).forEach((c, row) => {
+    target[row * k + c] = 1;
+  });
   const { shape, data: from } = data.inputs.x;
   const width = sizeOf(shape.slice(1));
   const x = new Float32Array(from.length * size);
   for (let row = 0; row < data.size; row++)
     for (let copy = 0; copy < size; copy++)
       x.set((from as Float32Array).subarray(row * width, (row + 1) * width), (row * size + copy) * width);
-  return withX(data, ndarray("float32", [data.size, size, ...shape.slice(1)], x));
+  return {
+    ...withX(data, ndarray("float32", [data.size, size, ...shape.slice(1)], x)),
+    target: ndarray("float32", [data.size, k], target),
+  };
 }
 
 /** Mean over bags of half the sum of absolute differences of shares. */
@@ -126,10 +134,12 @@ export const labelProportions = setting("label-proportions", {
       const around = bagged(size, train.inputs.x.shape.slice(1));
       const single = (data: Dataset) => alone(data, size);
       const fitted = await learner.fit({ data: bags, validation: single(validation), around, length: size });
+      const accuracy = async (data: Dataset) =>
+        accuracyOf(predictedClasses(await fitted.predict(single(data))), labelsOf(data));
       return {
-        validation: { accuracy: await accuracyOn(fitted, single(validation)) },
+        validation: { accuracy: await accuracy(validation) },
         test: {
-          accuracy: await accuracyOn(fitted, single(test)),
+          accuracy: await accuracy(test),
           shareError: shareError(await fitted.predict(bags), bags.target),
         },
       };

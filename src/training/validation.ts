@@ -57,11 +57,13 @@ function scoreOf(prediction: NdArray, data: Dataset): number {
   const truth = data.target.data as Float32Array | Int32Array;
   if (data.task === "classification") {
     const k = prediction.shape[1];
+    const largest = (of: Float32Array, i: number) => {
+      const row = of.subarray(i * k, (i + 1) * k);
+      return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
+    };
+    const classOf = (i: number) => (truth instanceof Float32Array ? largest(truth, i) : truth[i]);
     let right = 0;
-    for (let i = 0; i < data.size; i++) {
-      const row = values.subarray(i * k, (i + 1) * k);
-      if (row.indexOf(row.reduce((a, b) => Math.max(a, b))) === truth[i]) right++;
-    }
+    for (let i = 0; i < data.size; i++) if (largest(values, i) === classOf(i)) right++;
     return right / data.size;
   }
   let sum = 0;

@@ -38,7 +38,7 @@ export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promi
   const modelNames = modelsFor(flags.model, data, members);
   const protocol = await protocolFor(flags, members);
   const usual = protocol === undefined ? usualMethods(data, shapeOf(data)) : protocol.usual;
-  const base = asked ?? usual.map((id) => [id]);
+  const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
   const set = (flags.set ?? []).filter((text) => parseSetting(text).id !== protocol?.chosen.id);
   const { optimizer, schedule, rest } = await choices(flags, set, members, new Set(combinations.flat()));

@@ -44,7 +44,7 @@ export function rotations({ train, preprocessing }: Parts, count: number, most: 
       "conflict",
       train.name,
       `${train.name} has no images to rotate`,
-      "choose permutations, or name a column of domains with --groups",
+      "name a column of domains with --groups",
     );
   return Array.from({ length: count }, (_, i) => {
     const degrees = count === 1 ? 0 : (i * most) / (count - 1);
