@@ -3,6 +3,9 @@ import type { Experiment } from "../src/kinds/index.ts";
 
 export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
   "ps-kd": async () => (await import("./compression/psKd.ts")).psKd,
+  ewc: async () => (await import("./continual/ewc.ts")).ewc,
+  replay: async () => (await import("./continual/replay.ts")).replay,
+  "spectral-continual": async () => (await import("./continual/spectralContinual.ts")).spectralContinual,
   adamixup: async () => (await import("./data/adamixup.ts")).adamixup,
   cutout: async () => (await import("./data/cutout.ts")).cutout,
   "el2n-grand": async () => (await import("./data/el2nGrand.ts")).el2nGrand,
@@ -40,6 +43,9 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "stochastic-depth": async () => (await import("./regularizers/stochasticDepth.ts")).stochasticDepth,
   "weight-decay": async () => (await import("./regularizers/weightDecay.ts")).weightDecay,
   worst: async () => (await import("./risks/worst.ts")).worst,
+  "co-teaching": async () => (await import("./robust/coTeaching.ts")).coTeaching,
+  elr: async () => (await import("./robust/elr.ts")).elr,
+  "group-dro": async () => (await import("./robust/groupDro.ts")).groupDro,
   cosine: async () => (await import("./schedules/cosine.ts")).cosine,
   cutmix: async () => (await import("./transforms/cutmix.ts")).cutmix,
   "input-noise": async () => (await import("./transforms/inputNoise.ts")).inputNoise,

@@ -1,5 +1,5 @@
 import type { Task } from "../kinds/index.ts";
-import type { Metric } from "./results.ts";
+import type { Metric, Setting } from "./results.ts";
 
 type Entry = readonly [name: string, title: string, better: Metric["better"], doc: string];
 
@@ -205,3 +205,9 @@ const byTask: Readonly<Record<Task, readonly Metric[]>> = {
 export function metricsFor(task: Task): readonly Metric[] {
   return [...byTask[task], ...model, ...cost];
 }
+
+/** The metrics of a comparison: those of its task, or of its setting where it has one of its own. */
+export const metricsOf = ({ data, protocol }: Pick<Setting, "data" | "protocol">): readonly Metric[] =>
+  protocol === undefined
+    ? metricsFor(data.task)
+    : [...protocol.measures.map((measure): Metric => ({ ...measure, group: "score" })), ...cost];

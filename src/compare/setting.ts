@@ -6,8 +6,9 @@ import { OckhamError } from "../error.ts";
 import type { Definition } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
 import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
-import { metricsFor } from "./catalogue.ts";
-import type { Candidate, Chosen, Environment, Setting } from "./results.ts";
+import { metricsOf } from "./catalogue.ts";
+import { protocolOf } from "./protocol.ts";
+import type { Candidate, Chosen, Environment, ProtocolOf, Setting } from "./results.ts";
 
 /** What a person asks to be compared. */
 export interface CompareRequest {
@@ -20,6 +21,8 @@ export interface CompareRequest {
   /** A person's own models by the names that candidates use. */
   readonly models?: Readonly<Record<string, ModelOf>>;
   readonly split?: SplitOptions;
+  /** Who trains on what, when, scored how: a member of kind "setting". Plain training and testing unless told. */
+  readonly protocol?: Chosen;
   readonly seeds?: readonly number[];
   readonly epochs?: number;
   readonly batchSize?: number;
@@ -82,6 +85,13 @@ function check(request: CompareRequest): void {
   if (!(labelNoise >= 0 && labelNoise < 1)) throw bad("label-noise", labelNoise, "a share from 0 to below 1");
   if (labelNoise > 0 && request.data.task !== "classification")
     throw new OckhamError("conflict", "label-noise", "label noise is for classification", "leave it out");
+  if (request.protocol !== undefined && (request.budget?.kind ?? "epochs") !== "epochs")
+    throw new OckhamError(
+      "conflict",
+      "budget",
+      `a budget of ${request.budget?.kind} cannot be kept in the setting ${request.protocol.id}, which has stages of its own`,
+      "give epochs",
+    );
   if (request.budget !== undefined && !(request.budget.value > 0))
     throw bad("budget", request.budget.value, "a number above 0");
 }
@@ -93,13 +103,17 @@ export async function settingOf(
 ): Promise<Setting> {
   check(request);
   const { data, split = {} } = request;
-  const scores = metricsFor(data.task).filter((m) => m.group === "score" || m.group === "calibration");
-  const score = request.score ?? (data.task === "classification" ? "accuracy" : "rmse");
+  const protocol = request.protocol && (await described(request.protocol, members));
+  const scores = metricsOf({ data: { task: data.task } as Setting["data"], protocol }).filter(
+    (m) => m.group === "score" || m.group === "calibration",
+  );
+  const usual = protocol?.measures[0].name ?? (data.task === "classification" ? "accuracy" : "rmse");
+  const score = request.score ?? usual;
   if (!scores.some((m) => m.name === score))
     throw new OckhamError(
       "unknown-name",
       score,
-      `there is no score "${score}" for ${data.task}`,
+      `there is no score "${score}" for ${protocol?.id ?? data.task}`,
       `there are ${scores.map((m) => m.name).join(", ")}`,
     );
   const optimizer = await complete(members, request.optimizer ?? { id: defaults.optimizer, options: {} });
@@ -133,6 +147,7 @@ export async function settingOf(
       test: data.test?.length ?? test,
       by: split.by ?? (data.time ? "time" : data.groups ? "group" : "random"),
     },
+    ...(protocol && { protocol }),
     candidates: request.candidates,
     ...(request.ownVersion === undefined ? {} : { ownVersion: request.ownVersion }),
     seeds: request.seeds ?? defaults.seeds,
@@ -145,6 +160,13 @@ export async function settingOf(
     tune: request.tune ?? 0,
     score,
   };
+}
+
+/** A setting with all its options, and what it measures and shows. Throws `conflict` for a member that is no setting. */
+async function described(chosen: Chosen, members: Shelf): Promise<ProtocolOf> {
+  const filled = await complete(members, chosen);
+  const { words, measures, figures } = await protocolOf(filled, members);
+  return { ...filled, words, measures, figures };
 }
 
 /** A member with all its options filled in. */

@@ -114,7 +114,8 @@ function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric 
   }
   columns.push(costColumn("gradients", rows, (row) => row.gradientsPerStep?.toFixed(1).replace(/\.0$/, "")));
   columns.push(costColumn("time", rows, (row) => row.stepTime && formatRatio(row.stepTime.ratio)));
-  for (const name of BESIDE) {
+  const own = (comparison.setting.protocol?.measures ?? []).map(({ name }) => name);
+  for (const name of [...own, ...BESIDE]) {
     const each = comparison.metrics.find((m) => m.name === name);
     if (each === undefined || each === metric) continue;
     const spread = commonError(rows, name);

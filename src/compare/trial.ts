@@ -136,7 +136,7 @@ async function predicted({ plan, values }: Trained, data: Prepared["test"], host
   return prediction as Predicted;
 }
 
-const parametersOf = (plan: Plan): number =>
+export const parametersOf = (plan: Plan): number =>
   plan.leaves.filter((leaf) => leaf.role !== "buffer").reduce((n, leaf) => n + sizeOf(leaf.shape), 0);
 
 const blankTrial = (candidate: Candidate, seed: number, plan: Plan): Trial => ({

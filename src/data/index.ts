@@ -115,6 +115,7 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
   allow(path, options, [
     "target",
     "group",
+    "domain",
     "time",
     "drop",
     "keep",

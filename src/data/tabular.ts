@@ -11,6 +11,8 @@ export interface TableOptions extends Reading {
   readonly target: string;
   /** Rows with the same value here stay on one side of any split. The column is no input. */
   readonly group?: string;
+  /** The group or domain that each row is of, which no split heeds. The column is no input. */
+  readonly domain?: string;
   /** When each row happened: a column of numbers or dates. The column is no input. */
   readonly time?: string;
   /** Columns to leave out. */
@@ -39,7 +41,7 @@ export function sourceOf(
   const where: Where = { path: main.path, row: (row) => table.where.row(kept.rows[row]) };
   const column = (name: string) => picked(columns.get(name)!, kept.rows);
   const { target, notes: aboutTarget } = makeTarget(column(options.target), options.task, where);
-  const roles = [options.target, options.group, options.time];
+  const roles = [options.target, options.group, options.domain, options.time];
   const inputs = [...columns.keys()].filter((name) => !roles.includes(name)).map(column);
   const { features, notes: aboutFeatures } = makeFeatures(inputs, kept.rows, options.keep ?? []);
   if (features.length === 0) throw noInputs(table);
@@ -58,6 +60,7 @@ export function sourceOf(
     notes,
     ...(options.origin && { origin: options.origin }),
     ...(options.group !== undefined && { groups: groupNumbers(column(options.group), where) }),
+    ...(options.domain !== undefined && { domains: groupNumbers(column(options.domain), where) }),
     ...(options.time !== undefined && { time: times(column(options.time), where) }),
     ...(test !== undefined && { test: testRows(kept.rows, main.rows, test.path) }),
   };
@@ -67,7 +70,7 @@ export function sourceOf(
 function typedColumns(table: RawTable, options: TableOptions): Map<string, TypedColumn> {
   const asTexts = [
     ...(options.categories ?? []),
-    ...(options.group === undefined ? [] : [options.group]),
+    ...[options.group, options.domain].filter((name) => name !== undefined),
     ...(options.task === "classification" ? [options.target] : []),
   ];
   const used = table.columns.filter((raw) => !options.drop?.includes(raw.name));
@@ -76,7 +79,8 @@ function typedColumns(table: RawTable, options: TableOptions): Map<string, Typed
 }
 
 function checkRoles(table: RawTable, options: TableOptions): void {
-  const roles = Object.entries({ target: options.target, group: options.group, time: options.time });
+  const { target, group, domain, time } = options;
+  const roles = Object.entries({ target, group, domain, time });
   const lists = { drop: options.drop, keep: options.keep, categories: options.categories };
   for (const [role, name] of roles) if (name !== undefined) columnOf(table, name, role);
   for (const [role, names] of Object.entries(lists))
@@ -84,7 +88,7 @@ function checkRoles(table: RawTable, options: TableOptions): void {
   for (const [role, name] of roles) {
     if (name === undefined) continue;
     const other = options.drop?.includes(name) ? "drop" : roles.find((one) => one[1] === name)![0];
-    if (other !== role && !(role === "time" && other === "group"))
+    if (other !== role && !(other === "group" && (role === "time" || role === "domain")))
       throw new OckhamError(
         "conflict",
         name,
@@ -133,8 +137,9 @@ const noInputs = (table: RawTable) =>
       : "keep columns with `keep`, or leave fewer out with `drop`",
   );
 
-const aboutRoles = ({ group, time }: TableOptions): string[] => [
+const aboutRoles = ({ group, domain, time }: TableOptions): string[] => [
   ...(group === undefined ? [] : [`${JSON.stringify(group)} groups the rows and is no input.`]),
+  ...(domain === undefined ? [] : [`${JSON.stringify(domain)} names the groups and is no input.`]),
   ...(time === undefined ? [] : [`${JSON.stringify(time)} orders the rows in time and is no input.`]),
 ];
 

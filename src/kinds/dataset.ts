@@ -9,7 +9,7 @@ export interface Dataset {
   readonly size: number;
   /** By the model's input names; images are `x` [n, channels, height, width], tables `x` [n, features]. */
   readonly inputs: Readonly<Record<string, NdArray>>;
-  /** Classification: class numbers, int32 [n]. Regression: float32 [n, outputs]. */
+  /** Classification: class numbers, int32 [n], or for training probabilities, float32 [n, classes]. Regression: float32 [n, outputs]. */
   readonly target: NdArray;
   /** Names by class number; empty for regression. */
   readonly classes: readonly string[];

@@ -11,6 +11,7 @@ Examples:
   ockham compare --data people.csv --target income         your own table: CSV, TSV, Parquet, JSON, gzipped or not
   ockham compare --images photos --model resnet            your own images, a folder a class
   ockham compare --method ./mine.ts --set mine.strength=2  your own method, in TypeScript
+  ockham compare --setting continual --methods replay,ewc  tasks one after the other: what is forgotten
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
   ockham compare --resume                                  goes on where the same command was stopped
 
@@ -47,7 +48,12 @@ export const compareCommand = (): Command =>
     .option("--validation-size <n>", "validation rows")
     .option("--test-size <n>", "test rows")
     .option("--label-noise <share>", "give so many training labels another class")
+    .option("--groups <column>", "groups or domains, for the settings that are about them")
     .optionsGroup("What is compared:")
+    .option(
+      "--setting <name>",
+      "who trains on what, when, scored how: continual, noisy-labels, ... (default: supervised)",
+    )
     .option("--model <names>", "mlp, cnn, resnet, linear; several with commas")
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)

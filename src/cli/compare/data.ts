@@ -19,6 +19,7 @@ const tableFlags = [
   "task",
   "test",
   "group",
+  "groups",
   "time",
   "drop",
   "keep",
@@ -31,8 +32,20 @@ export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promis
   if (flags.images !== undefined) return readImages(flags.images);
   const data = flags.data ?? usual.data;
   const task = taskOf(flags.task);
-  const { target, test, group, time, drop, keep, categories, missing } = flags;
-  const options: OpenOptions = { target, test, group, time, drop, keep, categories, missing, task, signal };
+  const { target, test, group, groups: domain, time, drop, keep, categories, missing } = flags;
+  const options: OpenOptions = {
+    target,
+    test,
+    group,
+    domain,
+    time,
+    drop,
+    keep,
+    categories,
+    missing,
+    task,
+    signal,
+  };
   try {
     return await openData(data, given(options, data));
   } catch (error) {
@@ -67,7 +80,7 @@ async function onCommandLine(error: unknown, data: string, flags: CompareFlags):
     const said = hint.replace(/ \((missing|categories|drop|keep|target|group|time)\)/g, " (--$1)");
     return new OckhamError(code, culprit, message, said, error);
   }
-  const flag = tableFlags.find((name) => name === culprit);
+  const flag = tableFlags.find((name) => name === (culprit === "domain" ? "groups" : culprit));
   if (flag === undefined) return error;
   if (flag === "target" && flags.target === undefined) {
     const columns = (await tableColumns(data)).map((name) => JSON.stringify(name));

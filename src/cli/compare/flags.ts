@@ -17,6 +17,8 @@ export interface CompareFlags {
   readonly validationSize?: string;
   readonly testSize?: string;
   readonly labelNoise?: string;
+  readonly groups?: string;
+  readonly setting?: string;
   readonly model?: string;
   readonly methods?: string;
   readonly method?: readonly string[];
@@ -54,6 +56,7 @@ const clashes: readonly Clash[] = [
   ["images", "task", foldersNameClasses, "leave --task out"],
   ["images", "test", "test images lie in a folder test/ beside train/", "leave --test out"],
   ["images", "group", "images have no columns", "leave --group out"],
+  ["images", "groups", "images have no columns", "leave --groups out"],
   ["images", "time", "images have no columns", "leave --time out"],
   ["images", "drop", "images have no columns", "leave --drop out"],
   ["images", "keep", "images have no columns", "leave --keep out"],

@@ -8,6 +8,7 @@ import {
   optionsOf,
   parseMethods,
   parseSetting,
+  protocolOf,
   type Shelf,
   shelf,
 } from "../../compare/index.ts";
@@ -21,6 +22,9 @@ import { type CompareFlags, checkFlags, clash } from "./flags.ts";
 import { budgetOf, numberOf, seedsOf, wholeOf } from "./numbers.ts";
 import { ownDefinitions, versionOfFiles } from "./own.ts";
 
+/** Training on the data and testing on others: the usual comparison. */
+const plainSetting = "supervised";
+
 /** The request that the flags ask for, checked as far as it can be before anything is trained or written. */
 export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promise<CompareRequest> {
   checkFlags(flags);
@@ -32,9 +36,11 @@ export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promi
   for (const id of new Set((asked ?? []).flat())) await members.get(id);
   const data = await sourceOf(flags, signal);
   const modelNames = modelsFor(flags.model, data, members);
-  const base = asked ?? usualMethods(data, shapeOf(data)).map((id) => [id]);
+  const protocol = await protocolFor(flags, members);
+  const usual = protocol === undefined ? usualMethods(data, shapeOf(data)) : protocol.usual;
+  const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
-  const set = flags.set ?? [];
+  const set = (flags.set ?? []).filter((text) => parseSetting(text).id !== protocol?.chosen.id);
   const { optimizer, schedule, rest } = await choices(flags, set, members, new Set(combinations.flat()));
   const candidates = await candidatesFor(modelNames, combinations, rest, members);
   await refuseDouble(candidates, members);
@@ -44,12 +50,28 @@ export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promi
     ...(own.length > 0 && { ownVersion: await versionOfFiles(flags.method ?? []) }),
     candidates,
     split,
+    ...(protocol && { protocol: protocol.chosen }),
     ...numbers,
     ...budgetFor(flags, data, split),
     ...(optimizer && { optimizer }),
     ...(schedule && { schedule }),
     ...(flags.score !== undefined && { score: flags.score }),
   };
+}
+
+/** The setting asked for with its options, and the methods it usually compares; undefined for plain training. */
+async function protocolFor(
+  { setting: id = plainSetting, set = [] }: CompareFlags,
+  members: Shelf,
+): Promise<{ readonly chosen: Chosen; readonly usual: readonly string[] } | undefined> {
+  const own = set.map(parseSetting).filter((one) => one.id === id);
+  if (id === plainSetting) return undefined;
+  const known = registry.filter(({ kind }) => kind === "setting").map((entry) => entry.id);
+  if (!known.includes(id)) throw unknownName("setting", id, [plainSetting, ...known]);
+  const given = Object.fromEntries(own.map(({ option, value }) => [option, value]));
+  const chosen = { id, options: optionsOf(await members.get(id), given) };
+  const { usual } = await protocolOf(chosen, members);
+  return { chosen, usual };
 }
 
 function numbersOf(flags: CompareFlags): Partial<CompareRequest> {

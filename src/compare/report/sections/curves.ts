@@ -22,7 +22,7 @@ export function curvesSection(view: View, model: ModelView): Html {
       ? nothing
       : figure(view, "wide", (options) => learningCurves(loss, { ...options, title: "Loss" }));
   const scores =
-    score.length === 0
+    score.length === 0 || view.comparison.setting.protocol !== undefined
       ? nothing
       : figure(view, "wide", (options) =>
           learningCurves(
