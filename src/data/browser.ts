@@ -8,4 +8,5 @@ export { imageSource, type Pixels } from "./pixels.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
 export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
 export type { TableOptions } from "./tabular.ts";
+export * from "./text/index.ts";
 export { gaussianClusters, sparseRegression, spirals, type ToyOptions, twoMoons } from "./toy.ts";
