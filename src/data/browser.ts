@@ -5,6 +5,7 @@ export { type CsvOptions, csvSource } from "./csv.ts";
 export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
 export { withLabelNoise, withNoisyTarget } from "./noise.ts";
 export { imageSource, type Pixels } from "./pixels.ts";
+export { asReconstruction } from "./reconstruction.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
 export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
 export type { TableOptions } from "./tabular.ts";

@@ -1,4 +1,5 @@
 export * from "./attention.ts";
+export * from "./autoencoder.ts";
 export * from "./embedding.ts";
 export * from "./initializers.ts";
 export * from "./languageModel.ts";
@@ -8,3 +9,6 @@ export * from "./module.ts";
 export * from "./named.ts";
 export * from "./positions.ts";
 export * from "./transformer.ts";
+export * from "./unet.ts";
+export * from "./upsample.ts";
+export * from "./vae.ts";

@@ -46,10 +46,10 @@ export function staged(
     inputs: { [input]: shape, ...(masked ? { mask: shape } : {}) },
     outputs: outputs[lead],
     init: (key) => Object.assign({}, ...built.map((stage) => stage.module.init(fold(key, stage.name)))),
-    apply(weights, inputs, { mode = "eval", from, layer = (x: Tensor) => x } = {}) {
+    apply(weights, inputs, { mode = "eval", key, from, layer = (x: Tensor) => x } = {}) {
       const first = from === undefined ? 0 : 1 + placeOf(places, from.name);
       const mask = masked ? { mask: inputOf(inputs, "mask", shape) } : {};
-      const context: Context = { weights, mode, buffers: {}, ...mask };
+      const context: Context = { weights, mode, key, buffers: {}, ...mask };
       const activations: Record<string, Tensor> = {};
       let value = from === undefined ? inputOf(inputs, input, shape) : from.value;
       for (let i = first; i < built.length; i++) {
@@ -156,7 +156,8 @@ export function resnet(
   return staged(`resnet(${channels.join("-")}x${blocks})`, shape, stages);
 }
 
-function needsImage(name: string, shape: readonly number[]): void {
+/** Throws `bad-shape` for what are no images [channels, height, width]. */
+export function needsImage(name: string, shape: readonly number[]): void {
   if (shape.length !== 3)
     throw new OckhamError(
       "bad-shape",

@@ -5,6 +5,8 @@ import { fold, type Key, type Tensor } from "../tensor/index.ts";
 export interface Context {
   readonly weights: Params;
   readonly mode: Mode;
+  /** What random numbers are drawn from; without it nothing is drawn. */
+  readonly key?: Key;
   /** Collects new values of buffers. */
   readonly buffers: Record<string, Tensor>;
   /** Of texts [n, tokens]: 1 for a token, 0 for padding. */

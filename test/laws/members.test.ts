@@ -5,7 +5,7 @@ import type { NdArray } from "../../src/array/ndarray.ts";
 import { stream } from "../../src/array/random.ts";
 import { OckhamError } from "../../src/error.ts";
 import type { Dataset, Definition, Loss, Model, Optimizer } from "../../src/kinds/index.ts";
-import { cnn, mlp } from "../../src/nn/index.ts";
+import { cnn, mlp, resnet } from "../../src/nn/index.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { sgd } from "../../src/parts/optimizers/sgd.ts";
@@ -71,13 +71,20 @@ function plan(
       },
       data,
     );
-  try {
-    return make(mlp(image, outputs, [7, 5]));
-  } catch (error) {
-    if (error instanceof OckhamError && error.code === "conflict")
-      return make(cnn(image, outputs, { channels: [4, 8], dense: 6 }));
-    throw error;
-  }
+  const models = [
+    () => mlp(image, outputs, [7, 5]),
+    () => cnn(image, outputs, { channels: [4, 8], dense: 6 }),
+    () => resnet(image, outputs, { channels: [3, 4] }),
+  ];
+  // the first that has what the member needs
+  for (const [i, model] of models.entries())
+    try {
+      return make(model());
+    } catch (error) {
+      if (!(error instanceof OckhamError && error.code === "conflict") || i === models.length - 1)
+        throw error;
+    }
+  throw new Error("unreachable");
 }
 
 const dataOf = (p: Plan): Dataset => (p.shape.task === "classification" ? classified : measured);

@@ -1,7 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { ndarray, sizeOf } from "../../src/array/ndarray.ts";
 import type { Mode, Model } from "../../src/kinds/index.ts";
-import { cnn, conv, linear, mlp, models, relu, resnet, sequence, staged } from "../../src/nn/index.ts";
+import {
+  autoencoder,
+  cnn,
+  conv,
+  linear,
+  mlp,
+  models,
+  relu,
+  resnet,
+  sequence,
+  staged,
+} from "../../src/nn/index.ts";
 import { add, constant, fill, input, keyOf, mapTree, mul, type Tensor } from "../../src/tensor/index.ts";
 import { literal, normals, numbersOf, valuesOf } from "../tensor/numbers.ts";
 
@@ -22,6 +33,11 @@ const all: readonly (readonly [name: string, model: Model, parameters: number])[
     "resnet",
     resnet(image, 3, { channels: [4, 6] }),
     4 * 2 * 9 + 2 * 4 + (2 * (4 * 4 * 9) + 2 * 8) + (6 * 4 * 9 + 6 * 6 * 9 + 6 * 4 + 3 * 12) + (6 * 3 + 3),
+  ],
+  [
+    "autoencoder",
+    autoencoder(image, 3, { hidden: [6] }),
+    128 * 6 + 6 + (6 * 3 + 3) + (3 * 6 + 6) + (6 * 128 + 128),
   ],
 ];
 
@@ -54,7 +70,7 @@ describe.each(all)("%s", (_, model, parameters) => {
   it("predicts [n, outputs], and names its activations in order", () => {
     for (const n of [1, 3]) {
       const { prediction, activations } = model.apply(weights, { x: rows(model, n) });
-      expect(prediction.shape).toEqual([n, 3]);
+      expect(prediction.shape).toEqual([n, model.outputs]);
       expect(Object.keys(activations)).toEqual([...model.places]);
     }
   });
@@ -109,7 +125,7 @@ describe.each(all)("%s", (_, model, parameters) => {
     for (let i = 0; i < 3; i++) {
       const one = literal([1, ...model.inputs.x], ...data.slice(i * size, (i + 1) * size));
       numbersOf(model.apply(weights, { x: one }).prediction).forEach((v, j) => {
-        expect(v).toBeCloseTo(three[3 * i + j], 12);
+        expect(v).toBeCloseTo(three[model.outputs * i + j], 12);
       });
     }
   });
