@@ -946,7 +946,7 @@ export const registry: readonly Entry[] = [
     kind: "method",
     field: "regularizers",
     summary: "sets random activations to zero in training",
-    doc: "Dropout: sets random entries of activations to zero in training.\n\n  x <- x m / (1 - probability)          m = 0 with `probability`, else 1, for every entry of its own\n\nNo unit can rely on another one being there; the trained model acts as an average of many thinned ones. The\nmean is kept, so evaluation changes nothing. All evaluations of one step see the same masks. `layer` names\none activation; unless told, all that are vectors [n, units], so no images of a convolution, whose entries\nstand in for their neighbours. Never the inputs or the prediction. Throws `unknown-name`.",
+    doc: "Dropout: sets random entries of activations to zero in training.\n\n  x <- x m / (1 - probability)          m = 0 with `probability`, else 1, for every entry of its own\n\nNo unit can rely on another one being there; the trained model acts as an average of many thinned ones. The\nmean is kept, so evaluation changes nothing. All evaluations of one step see the same masks. `layer` names\none activation; unless told, all that are vectors [n, units], and those of a text's tokens, so no images of a\nconvolution, whose entries stand in for their neighbours. Never the inputs or the prediction. Throws `unknown-name`.",
     paper: {
       id: "dropout",
       title: "Dropout: A Simple Way to Prevent Neural Networks from Overfitting",

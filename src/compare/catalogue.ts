@@ -138,7 +138,16 @@ const tokens: readonly Metric[] = listed("score", "number", [
     "Exponential of the loss: among how many equally likely tokens the model still hesitates.",
   ],
   ["bitsPerCharacter", "bits a character", "lower", "Bits needed to write one character of the text."],
-]);
+]).concat(
+  listed("score", "percent", [
+    [
+      "nextTokenAccuracy",
+      "next-token accuracy",
+      "higher",
+      "Share of the places where the token that came next was thought the most likely.",
+    ],
+  ]),
+);
 
 const model: readonly Metric[] = [
   ...listed("model", "number", [

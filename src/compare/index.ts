@@ -18,4 +18,5 @@ export type * from "./results.ts";
 export { type CompareRequest, defaults, environmentOf, settingOf, versionOf } from "./setting.ts";
 export { holdsComparison, writeWhole } from "./store.ts";
 export { summarize } from "./summary.ts";
+export { modelFor } from "./trial.ts";
 export { type ExportedWinner, exportWinner } from "./winner.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { partSizes, type Source, type SplitOptions } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
-import type { Definition } from "../kinds/index.ts";
+import { type Definition, mainInput, type Preprocessing, type Task } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
 import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
 import { metricsOf } from "./catalogue.ts";
@@ -32,7 +32,7 @@ export interface CompareRequest {
   readonly budget?: Setting["budget"];
   readonly tune?: number;
   readonly labelNoise?: number;
-  /** The metric that names the winner; accuracy or RMSE unless told. */
+  /** The metric that names the winner; accuracy, RMSE or loss unless told. */
   readonly score?: string;
 }
 
@@ -43,6 +43,21 @@ export const defaults = {
   optimizer: "adam",
   schedule: "cosine",
 } as const;
+
+/** The metric that names the winner unless told. */
+const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
+  classification: "accuracy",
+  regression: "rmse",
+  tokens: "loss",
+};
+
+/** What is not measured on data of this kind, and why. */
+const unmeasured = ({ kind }: Preprocessing): string[] =>
+  kind === "text"
+    ? [
+        "Corruption, attacks and the detection of foreign data are not measured: tokens are no numbers that could be moved a little.",
+      ]
+    : [];
 
 /** Rows that the fingerprint of the data looks at. */
 const fingerprintRows = 2000;
@@ -107,8 +122,7 @@ export async function settingOf(
   const scores = metricsOf({ data: { task: data.task } as Setting["data"], protocol }).filter(
     (m) => m.group === "score" || m.group === "calibration",
   );
-  const usual = protocol?.measures[0].name ?? (data.task === "classification" ? "accuracy" : "rmse");
-  const score = request.score ?? usual;
+  const score = request.score ?? protocol?.measures[0].name ?? usualScore[data.task];
   if (!scores.some((m) => m.name === score))
     throw new OckhamError(
       "unknown-name",
@@ -124,7 +138,8 @@ export async function settingOf(
     data.test === undefined ? split : { ...split, test: 0 },
   );
   const all = Int32Array.from({ length: data.size }, (_, i) => i);
-  const shape = data.encode(data.fit(all), all.slice(0, 1)).inputs.x.shape.slice(1);
+  const preprocessing = data.fit(all);
+  const shape = mainInput(data.encode(preprocessing, all.slice(0, 1))).shape.slice(1);
   return {
     version: versionOf(),
     data: {
@@ -138,7 +153,7 @@ export async function settingOf(
       size: data.size,
       classes: data.classes,
       inputShape: shape,
-      notes: data.notes,
+      notes: [...data.notes, ...unmeasured(preprocessing)],
       labelNoise: request.labelNoise ?? 0,
     },
     split: {

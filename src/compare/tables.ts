@@ -97,11 +97,20 @@ function namesColumn(rows: readonly Row[], winner: string | undefined): Column {
   return { title: "", align: "left", cells };
 }
 
-const BESIDE = ["calibrationError", "corruption", "negativeLogLikelihood", "mae"];
+const BESIDE = [
+  "calibrationError",
+  "corruption",
+  "negativeLogLikelihood",
+  "mae",
+  "bitsPerCharacter",
+  "nextTokenAccuracy",
+];
 const SHORT: Readonly<Record<string, string>> = {
   calibrationError: "calib. error",
   corruption: "corrupted",
   negativeLogLikelihood: "NLL",
+  bitsPerCharacter: "bits/char.",
+  nextTokenAccuracy: "next token",
 };
 
 function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric | undefined): Column[] {

@@ -16,9 +16,9 @@ export interface Origin {
  */
 export interface Source {
   readonly name: string;
-  readonly task: "classification" | "regression";
+  readonly task: "classification" | "regression" | "tokens";
   readonly size: number;
-  /** Names by class number; empty for regression. */
+  /** Names by class number; empty for regression and tokens. */
   readonly classes: readonly string[];
   readonly origin?: Origin;
   /** What reading did, in plain sentences. */

@@ -10,6 +10,7 @@ export {
   probeLoop,
   probeRows,
   select,
+  tokenOutcome,
   type Values,
 } from "./probe.ts";
 export { type Epoch, type PlanRun, runKey, type SharedOptions, type Trained } from "./runs.ts";

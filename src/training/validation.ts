@@ -12,6 +12,7 @@ import {
   type Rows,
   rowsOfAll,
   select,
+  tokenOutcome,
   type Values,
 } from "./probe.ts";
 
@@ -25,7 +26,8 @@ export interface Placed {
 export async function place(host: Host, data: readonly Dataset[], { size, own }: Layout): Promise<Placed> {
   const state = [...own].filter((name) => name.includes("/") && !name.startsWith("data/"));
   const layout = size === 1 ? alone : { size, own: new Set([...state, ...differing(data.map(feedsOf))]) };
-  const rows = rowsOfAll(data, layout);
+  // texts that are continued have many predictions each
+  const rows = rowsOfAll(data, layout, data[0].task === "tokens" ? 64 : undefined);
   const feeds: Record<string, Handle>[] = [];
   for (const arrays of rows.feeds) {
     const placed: Record<string, Handle> = {};
@@ -35,13 +37,20 @@ export async function place(host: Host, data: readonly Dataset[], { size, own }:
   return { data, rows: { ...rows, feeds } };
 }
 
-/** Mean loss, and score (accuracy for classes, R squared over all outputs for values), of each of the runs side by side. */
+/** Mean loss, and score (accuracy for classes and next tokens, R squared over all outputs for values), of each of the runs side by side. */
 export async function validate(
   host: Host,
   plan: Plan,
   values: Values,
   { data, rows }: Placed,
 ): Promise<{ readonly validationLoss: number; readonly validationScore: number }[]> {
+  if (data[0].task === "tokens") {
+    const outcomes = await probeBatches(host, plan, values, rows, "validation", tokenOutcome);
+    return outcomes.map(({ loss, right }) => ({
+      validationLoss: averageOf(loss),
+      validationScore: averageOf(right),
+    }));
+  }
   const results = await probeBatches(host, plan, values, rows, "validation", (view) => ({
     prediction: predictionOf(plan, view),
     losses: view.loss(view.outputs.prediction, view.batch.target),

@@ -4,6 +4,10 @@ import { OckhamError } from "../../error.ts";
 export interface CompareFlags {
   readonly data?: string;
   readonly images?: string;
+  readonly text?: string | true;
+  readonly tokenizer?: string;
+  readonly tokens?: string;
+  readonly vocabulary?: string;
   readonly target?: string;
   readonly task?: string;
   readonly test?: string;
@@ -62,6 +66,7 @@ const clashes: readonly Clash[] = [
   ["images", "keep", "images have no columns", "leave --keep out"],
   ["images", "categories", "images have no columns", "leave --categories out"],
   ["images", "missing", "images have no cells", "leave --missing out"],
+  ["images", "text", "the data are images or texts", "give one of them"],
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],
 ];
 

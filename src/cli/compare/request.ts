@@ -5,6 +5,7 @@ import {
   candidatesFor,
   defaults,
   methodsOf,
+  modelFor,
   optionsOf,
   parseMethods,
   parseSetting,
@@ -14,10 +15,10 @@ import {
 } from "../../compare/index.ts";
 import { partSizes, type Source, type SplitOptions } from "../../data/index.ts";
 import { nearest, OckhamError } from "../../error.ts";
-import type { Definition, Kind } from "../../kinds/index.ts";
+import { type Dataset, type Definition, type Kind, mainInput } from "../../kinds/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
-import { shapeOf, sourceOf, splitOf } from "./data.ts";
+import { sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
 import { type CompareFlags, checkFlags, clash } from "./flags.ts";
 import { budgetOf, numberOf, seedsOf, wholeOf } from "./numbers.ts";
 import { ownDefinitions, versionOfFiles } from "./own.ts";
@@ -26,18 +27,22 @@ import { ownDefinitions, versionOfFiles } from "./own.ts";
 const plainSetting = "supervised";
 
 /** The request that the flags ask for, checked as far as it can be before anything is trained or written. */
-export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promise<CompareRequest> {
-  checkFlags(flags);
-  const numbers = numbersOf(flags);
-  const split = splitOf(flags);
-  const own = await ownDefinitions(flags.method ?? []);
+export async function requestOf(said: CompareFlags, signal: AbortSignal): Promise<CompareRequest> {
+  checkFlags(said);
+  numbersOf(said);
+  const own = await ownDefinitions(said.method ?? []);
   const members = shelf(own);
-  const asked = flags.methods === undefined ? undefined : parseMethods(flags.methods);
+  const asked = said.methods === undefined ? undefined : parseMethods(said.methods);
   for (const id of new Set((asked ?? []).flat())) await members.get(id);
-  const data = await sourceOf(flags, signal);
-  const modelNames = modelsFor(flags.model, data, members);
+  const data = await sourceOf(said, signal);
+  const flags = data.task === "tokens" ? slowly(said) : said;
+  const numbers = numbersOf(flags);
+  const split = usualSplit(data, splitOf(flags));
+  const sample = sampleOf(data);
+  const modelNames = modelsFor(flags.model, sample, members);
   const protocol = await protocolFor(flags, members);
-  const usual = protocol === undefined ? usualMethods(data, shapeOf(data)) : protocol.usual;
+  const usual =
+    protocol?.usual ?? usualMethods(data, mainInput(sample).shape.slice(1), isText(sample));
   const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
   const set = (flags.set ?? []).filter((text) => parseSetting(text).id !== protocol?.chosen.id);
@@ -73,6 +78,14 @@ async function protocolFor(
   const { usual } = await protocolOf(chosen, members);
   return { chosen, usual };
 }
+/** Flags with what is usual for a language model, each epoch of which is long. */
+const slowly = (flags: CompareFlags): CompareFlags => ({
+  seeds: "3",
+  ...(flags.budget === undefined ? { epochs: "10" } : {}),
+  ...flags,
+});
+
+const isText = ({ vocabulary }: Dataset): boolean => vocabulary !== undefined;
 
 function numbersOf(flags: CompareFlags): Partial<CompareRequest> {
   const { seeds, epochs, batchSize, rate, tune, labelNoise } = flags;
@@ -95,7 +108,7 @@ function missing(own: readonly Definition[], named: readonly (readonly string[])
 }
 
 /** Eight methods that the data have a use for. */
-export function usualMethods(data: Pick<Source, "task">, shape: readonly number[]): string[] {
+export function usualMethods(data: Pick<Source, "task">, shape: readonly number[], text = false): string[] {
   const classes = data.task === "classification";
   return [
     "weight-decay",
@@ -104,17 +117,19 @@ export function usualMethods(data: Pick<Source, "task">, shape: readonly number[
     "early-stopping",
     "l1",
     shape.length === 3 ? "cutout" : "norm-loss",
-    "mixup",
+    text ? "clip-norm" : "mixup",
     "sam",
   ];
 }
 
 /** The models asked for, or those that suit the data. Throws `unknown-name`; `conflict` for one that cannot take the data. */
-function modelsFor(text: string | undefined, data: Source, members: Shelf): string[] {
-  const shape = shapeOf(data);
-  if (text === undefined) return shape.length === 3 ? ["mlp", "cnn"] : ["mlp"];
+function modelsFor(text: string | undefined, sample: Dataset, members: Shelf): string[] {
+  if (text === undefined) {
+    if (isText(sample)) return ["transformer"];
+    return mainInput(sample).shape.length === 4 ? ["mlp", "cnn"] : ["mlp"];
+  }
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
-  for (const name of names) members.model(name)(shape, Math.max(1, data.classes.length));
+  for (const name of names) modelFor(sample, members.model(name));
   return names;
 }
 

@@ -157,9 +157,9 @@ function stageOf({ epoch, of }: Running, { tune, epochs }: Setting): string {
 }
 
 const scoreWords = (score: number, { data }: Setting): string =>
-  data.task === "classification"
-    ? `${(100 * score).toFixed(1)} % on validation`
-    : `R² ${score.toFixed(3)} on validation`;
+  data.task === "regression"
+    ? `R² ${score.toFixed(3)} on validation`
+    : `${(100 * score).toFixed(1)} %${data.task === "tokens" ? " of next tokens" : ""} on validation`;
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 

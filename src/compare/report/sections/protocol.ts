@@ -83,7 +83,10 @@ function splitWords({ split, data }: Setting): string {
   const words: Readonly<Record<string, string>> = {
     random: `drawn anew for each seed${data.task === "classification" ? ", with the classes in the same shares" : ""}`,
     group: "drawn anew for each seed, with no group on both sides",
-    time: "by time: trained on the past, tested on what came after",
+    time:
+      data.task === "tokens"
+        ? "by position: trained on what comes first in the text, tested on what comes last"
+        : "by time: trained on the past, tested on what came after",
   };
   return Object.hasOwn(words, split.by) ? words[split.by] : `by ${split.by}`;
 }
