@@ -30,6 +30,8 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "stochastic-depth": async () => (await import("./regularizers/stochasticDepth.ts")).stochasticDepth,
   "weight-decay": async () => (await import("./regularizers/weightDecay.ts")).weightDecay,
   worst: async () => (await import("./risks/worst.ts")).worst,
+  "regularizers-robustness-study": async () =>
+    (await import("./robust/regularizersRobustnessStudy.ts")).regularizersRobustnessStudy,
   cosine: async () => (await import("./schedules/cosine.ts")).cosine,
   cutmix: async () => (await import("./transforms/cutmix.ts")).cutmix,
   "input-noise": async () => (await import("./transforms/inputNoise.ts")).inputNoise,

@@ -8,6 +8,7 @@ import { packageFile } from "../root.ts";
 import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
 import { metricsFor } from "./catalogue.ts";
 import type { Candidate, Chosen, Environment, Setting } from "./results.ts";
+import { checkForeign } from "./study/foreign.ts";
 
 /** What a person asks to be compared. */
 export interface CompareRequest {
@@ -29,8 +30,10 @@ export interface CompareRequest {
   readonly budget?: Setting["budget"];
   readonly tune?: number;
   readonly labelNoise?: number;
-  /** The metric that names the winner; accuracy or RMSE unless told. */
+  /** The metric that names the winner; accuracy, RMSE or mean IoU unless told. */
   readonly score?: string;
+  /** Measures robustness and uncertainty in depth; `outside` is a data set the models should not be sure of. */
+  readonly study?: { readonly kind: "noise"; readonly outside?: Source };
 }
 
 export const defaults = {
@@ -40,6 +43,9 @@ export const defaults = {
   optimizer: "adam",
   schedule: "cosine",
 } as const;
+
+/** What names the winner unless told. */
+const usualScore = { classification: "accuracy", regression: "rmse", segmentation: "meanIou" } as const;
 
 /** Rows that the fingerprint of the data looks at. */
 const fingerprintRows = 2000;
@@ -94,7 +100,7 @@ export async function settingOf(
   check(request);
   const { data, split = {} } = request;
   const scores = metricsFor(data.task).filter((m) => m.group === "score" || m.group === "calibration");
-  const score = request.score ?? (data.task === "classification" ? "accuracy" : "rmse");
+  const score = request.score ?? usualScore[data.task];
   if (!scores.some((m) => m.name === score))
     throw new OckhamError(
       "unknown-name",
@@ -144,7 +150,21 @@ export async function settingOf(
     budget: request.budget ?? { kind: "epochs", value: epochs },
     tune: request.tune ?? 0,
     score,
+    ...(request.study === undefined ? {} : { study: studyOf(request.study, data) }),
   };
+}
+
+function studyOf({ kind, outside }: NonNullable<CompareRequest["study"]>, data: Source): Setting["study"] {
+  if (data.task === "segmentation")
+    throw new OckhamError(
+      "conflict",
+      "noise-study",
+      "a noise study is for one class or number an example, and these data have a class a pixel",
+      "compare without it: robustness to corruption and attack is always measured",
+    );
+  if (outside === undefined) return { kind };
+  checkForeign(data, outside);
+  return { kind, outside: `${outside.name} (${fingerprint(outside)})` };
 }
 
 /** A member with all its options filled in. */

@@ -1,8 +1,17 @@
 import { type NdArray, sizeOf } from "../array/ndarray.ts";
 import { stream } from "../array/random.ts";
 import { OckhamError } from "../error.ts";
-import type { Definition, Optimizer, Scalar } from "../kinds/index.ts";
+import {
+  type Dataset,
+  type Definition,
+  hasClasses,
+  type Model,
+  type Optimizer,
+  type Scalar,
+  type Task,
+} from "../kinds/index.ts";
 import type { Host } from "../runtime/index.ts";
+import { fill, keyOf } from "../tensor/index.ts";
 import {
   type Plan,
   type PlanRun,
@@ -23,6 +32,8 @@ import { energyScore, maximumSoftmax, outsideAuroc } from "./metrics.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Candidate, Chosen, RobustnessPoint, Scores, Setting, Trial } from "./results.ts";
 import { first } from "./rows.ts";
+import type { CompareRequest } from "./setting.ts";
+import { measureStudy, type Studies } from "./study/measure.ts";
 
 /** Rows that the costlier measures look at: attacks, and the Hessian's batch. */
 const attackRows = 200;
@@ -55,11 +66,13 @@ export async function trainingOf(
   const [optimizer, schedule, loss] = await Promise.all([
     make(shelf, setting.optimizer),
     make(shelf, setting.schedule),
-    make(shelf, { id: data.task === "classification" ? "cross-entropy" : "squared-error", options: {} }),
+    make(shelf, { id: lossOf[data.task] ?? "squared-error", options: {} }),
   ]);
-  const outputs = data.task === "classification" ? data.classes.length : data.target.shape[1];
+  const outputs = hasClasses(data.task) ? data.classes.length : data.target.shape[1];
+  const model = shelf.model(candidate.model)(data.inputs.x.shape.slice(1), outputs);
+  checkModel(model, data);
   return {
-    model: shelf.model(candidate.model)(data.inputs.x.shape.slice(1), outputs),
+    model,
     methods: await methodsOf(methods, shelf),
     optimizer: optimizer as Optimizer,
     schedule: schedule as Training["schedule"],
@@ -68,6 +81,27 @@ export async function trainingOf(
     batchSize: setting.batchSize,
     epochs,
   };
+}
+
+const lossOf: Partial<Record<Task, string>> = {
+  classification: "cross-entropy",
+  regression: "squared-error",
+  segmentation: "pixel-cross-entropy",
+};
+
+/** Throws `conflict` where the data ask for an answer a pixel and the model gives one an image, or the other way round. */
+function checkModel(model: Model, { task, inputs: { x } }: Dataset): void {
+  const one = fill([1, ...x.shape.slice(1)], 0);
+  const pixels = model.apply(model.init(keyOf([0, 0])), { x: one }).prediction.shape.length > 2;
+  if (pixels === (task === "segmentation")) return;
+  throw new OckhamError(
+    "conflict",
+    model.name,
+    pixels
+      ? `${model.name} gives an answer for every pixel, and the data have one for every example`
+      : `${model.name} gives one answer for an image, and the data have a class for every pixel`,
+    pixels ? "use mlp, cnn or resnet" : "use unet",
+  );
 }
 
 async function make(shelf: Shelf, { id, options }: Chosen): Promise<unknown> {
@@ -125,8 +159,10 @@ export async function measureTrial(
   prepared: Prepared,
   seed: number,
   host: Host,
+  study?: CompareRequest["study"],
 ): Promise<Trial> {
-  return { ...blankTrial(candidate, seed, trained.plan), ...(await measure(trained, prepared, seed, host)) };
+  const measured = await measure(trained, prepared, seed, host, study);
+  return { ...blankTrial(candidate, seed, trained.plan), ...measured };
 }
 
 async function predicted({ plan, values }: Trained, data: Prepared["test"], host: Host): Promise<Predicted> {
@@ -160,40 +196,30 @@ async function measure(
   prepared: Prepared,
   seed: number,
   host: Host,
+  study: CompareRequest["study"],
 ): Promise<Partial<Trial>> {
   const { plan, values } = trained;
   const { validation, test, preprocessing: pre } = prepared;
-  const random = stream(seed).split("measure");
   const predict = (data: typeof test) => predicted(trained, data, host);
   const [onValidation, onTest] = [await predict(validation), await predict(test)];
   const classes = test.task === "classification";
   const calibration = classes ? calibrated(onValidation, validation, onTest, test) : undefined;
-  const spoiled = await corrupted(prepared, seed, predict);
-  const few = first(test, attackRows);
-  const attacks = await attackPoints(host, plan, values, few, pre, async (data) =>
-    headScore(await predict(data), few, pre),
-  );
-  const curvature = await hessian(
-    host,
-    plan,
-    values,
-    first(prepared.train, hessianRows),
-    random.split("hessian"),
-  );
+  const { scores, robustness, outside } =
+    study === undefined
+      ? await measureUsual(trained, prepared, seed, host, predict)
+      : await measureStudy({ plan, values, prepared, seed, host, predict, outside: study.outside });
   const { spectra, ...weights } = await weightsOf(trained, prepared, host);
   return {
     validation: scoresOf(onValidation, validation, pre),
     test: known({
       ...scoresOf(onTest, test, pre),
       ...calibration?.scores,
-      ...robustnessScores([...spoiled, ...attacks]),
-      ...(classes ? await detection(trained, prepared, seed, host) : {}),
-      hessianTrace: curvature.trace,
-      hessianTop: curvature.top,
+      ...scores,
       ...weights,
     }),
     curve: trained.history,
-    robustness: [...spoiled, ...attacks],
+    robustness,
+    ...(outside === undefined || outside.length === 0 ? {} : { outside }),
     ...(calibration === undefined
       ? {}
       : { reliability: calibration.reliability, confusion: calibration.confusion }),
@@ -204,11 +230,42 @@ async function measure(
   };
 }
 
+type Predict = (data: Prepared["test"]) => Promise<Predicted>;
+
+/** Robustness, detection and curvature as every comparison has them. */
+async function measureUsual(
+  trained: Trained,
+  prepared: Prepared,
+  seed: number,
+  host: Host,
+  predict: Predict,
+): Promise<Pick<Studies, "scores" | "robustness"> & { readonly outside?: undefined }> {
+  const { plan, values } = trained;
+  const { test, preprocessing: pre } = prepared;
+  const spoiled = await corrupted(prepared, seed, predict);
+  const few = first(test, attackRows);
+  const attacks = await attackPoints(host, plan, values, few, pre, async (data) =>
+    headScore(await predict(data), few, pre),
+  );
+  const random = stream(seed).split("measure").split("hessian");
+  const curvature = await hessian(host, plan, values, first(prepared.train, hessianRows), random);
+  const robustness = [...spoiled, ...attacks];
+  return {
+    robustness,
+    scores: {
+      ...robustnessScores(robustness),
+      ...(test.task === "classification" ? await detection(trained, prepared, seed, host) : {}),
+      hessianTrace: curvature.trace,
+      hessianTop: curvature.top,
+    },
+  };
+}
+
 /** Scores on spoiled test data, strength 0 first. */
 async function corrupted(
   { spoilable, preprocessing: pre }: Prepared,
   seed: number,
-  predict: (data: Prepared["test"]) => Promise<Predicted>,
+  predict: Predict,
 ): Promise<RobustnessPoint[]> {
   const clean = headScore(await predict(spoilable), spoilable, pre);
   const points: RobustnessPoint[] = [];
@@ -283,5 +340,6 @@ async function weightsOf({ plan, values }: Trained, { test }: Prepared, host: Ho
   const { features } = await probe(host, plan, values, first(test, 512), "features", (view) => ({
     features: view.outputs.activations[place],
   }));
-  return { ...report, effectiveRank: effectiveRank(features) };
+  // images of features have no rank of their own
+  return features.shape.length > 2 ? report : { ...report, effectiveRank: effectiveRank(features) };
 }

@@ -4,7 +4,7 @@ import { packageFile } from "../root.ts";
 import { imageSource } from "./pixels.ts";
 import { readRaw } from "./raw.ts";
 import { columnOf, textsOf } from "./rawTable.ts";
-import type { Origin, Source } from "./source.ts";
+import type { ColumnTask, Origin, Source } from "./source.ts";
 import { readTable } from "./table.ts";
 
 /** A data set known by name. */
@@ -17,6 +17,7 @@ export interface Listing extends Origin {
 }
 
 interface Shipped extends Listing {
+  readonly task: ColumnTask;
   readonly target: string;
   /** Side of the images and the number of full brightness, where the rows are images. */
   readonly image?: { readonly side: number; readonly full: number };

@@ -1,6 +1,9 @@
 import type { NdArray } from "../array/ndarray.ts";
 
-export type Task = "classification" | "regression" | "tokens" | "pairs" | "none";
+export type Task = "classification" | "regression" | "segmentation" | "tokens" | "pairs" | "none";
+
+/** Whether targets are class numbers: one an example, or one a pixel. */
+export const hasClasses = (task: Task): boolean => task === "classification" || task === "segmentation";
 
 /** Encoded data, ready to be fed: numbers only, every array with the examples along its first axis. */
 export interface Dataset {
@@ -9,7 +12,7 @@ export interface Dataset {
   readonly size: number;
   /** By the model's input names; images are `x` [n, channels, height, width], tables `x` [n, features]. */
   readonly inputs: Readonly<Record<string, NdArray>>;
-  /** Classification: class numbers, int32 [n]. Regression: float32 [n, outputs]. */
+  /** Classification: class numbers, int32 [n]. Segmentation: int32 [n, height, width]. Regression: float32 [n, outputs]. */
   readonly target: NdArray;
   /** Names by class number; empty for regression. */
   readonly classes: readonly string[];

@@ -1,5 +1,6 @@
 export * from "./attention.ts";
 export * from "./autoencoder.ts";
+export * from "./byName.ts";
 export * from "./initializers.ts";
 export * from "./languageModel.ts";
 export * from "./layers.ts";

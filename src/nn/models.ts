@@ -163,11 +163,3 @@ export function needsImage(name: string, shape: readonly number[]): void {
       "use mlp for tables",
     );
 }
-
-/** Models by name, for the command line. */
-export const models: Readonly<Record<string, (shape: readonly number[], outputs: number) => Model>> = {
-  mlp: (shape, outputs) => mlp(shape, outputs),
-  cnn: (shape, outputs) => cnn(shape, outputs),
-  resnet: (shape, outputs) => resnet(shape, outputs),
-  linear: (shape, outputs) => mlp(shape, outputs, []),
-};

@@ -1,5 +1,5 @@
 import type { NdArray } from "../array/ndarray.ts";
-import type { Dataset, Step } from "../kinds/index.ts";
+import { type Dataset, hasClasses, type Step } from "../kinds/index.ts";
 import type { Handle, Host } from "../runtime/index.ts";
 import { broadcast, mean, type Tensor } from "../tensor/index.ts";
 import { alone, differing, type Layout } from "./layout.ts";
@@ -26,7 +26,7 @@ export async function place(host: Host, data: readonly Dataset[], { size, own }:
   return { data, rows: { ...rows, feeds } };
 }
 
-/** Mean loss, and score (accuracy for classes, R squared over all outputs for values), of each of the runs side by side. */
+/** Mean loss, and score (accuracy for classes, of examples or pixels, R squared over all outputs for values), of each of the runs side by side. */
 export async function validate(
   host: Host,
   plan: Plan,
@@ -46,14 +46,14 @@ export async function validate(
 function scoreOf(prediction: NdArray, data: Dataset): number {
   const values = prediction.data as Float32Array;
   const truth = data.target.data as Float32Array | Int32Array;
-  if (data.task === "classification") {
-    const k = prediction.shape[1];
+  if (hasClasses(data.task)) {
+    const k = prediction.shape[prediction.shape.length - 1];
     let right = 0;
-    for (let i = 0; i < data.size; i++) {
+    for (let i = 0; i < truth.length; i++) {
       const row = values.subarray(i * k, (i + 1) * k);
       if (row.indexOf(row.reduce((a, b) => Math.max(a, b))) === truth[i]) right++;
     }
-    return right / data.size;
+    return right / truth.length;
   }
   let sum = 0;
   for (const value of truth) sum += value;

@@ -12,6 +12,8 @@ Examples:
   ockham compare --images photos --model resnet            your own images, a folder a class
   ockham compare --method ./mine.ts --set mine.strength=2  your own method, in TypeScript
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
+  ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
+  ockham compare --noise-study --data penguins --target species   which method makes a sturdy and honest model
   ockham compare --resume                                  goes on where the same command was stopped
 
 Left in the output folder: report.html, comparison.json, trials.csv.
@@ -29,8 +31,12 @@ export const compareCommand = (): Command =>
       "--data <file or name>",
       "a table, arrays, a folder, or a data set by name (default: digits, 400 training images)",
     )
-    .option("--target <column>", "the column of a table to predict")
-    .option("--images <folder>", "images in one folder a class")
+    .option("--target <column>", "the column of a table, or of a labels.csv, to predict")
+    .option(
+      "--images <folder>",
+      "images in one folder a class, or with a labels.csv: file and what is to be predicted, a class or a number",
+    )
+    .option("--masks <folder>", "a mask for each of the images: a class a pixel is predicted")
     .option("--task <task>", "classification or regression, where the target leaves it open")
     .option("--test <file>", "a table whose rows are for testing only")
     .option("--group <column>", "rows with the same value stay on one side of every split")
@@ -48,7 +54,7 @@ export const compareCommand = (): Command =>
     .option("--test-size <n>", "test rows")
     .option("--label-noise <share>", "give so many training labels another class")
     .optionsGroup("What is compared:")
-    .option("--model <names>", "mlp, cnn, resnet, linear; several with commas")
+    .option("--model <names>", "mlp, cnn, resnet, linear, and unet for a class a pixel; several with commas")
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)
     .option(
@@ -58,6 +64,14 @@ export const compareCommand = (): Command =>
     )
     .option("--tune <n>", "choose options by validation score, n tries a candidate")
     .option("--seeds <n or list>", "how many seeds, or which: 10 or 3,5,11 (default: 10)")
+    .option(
+      "--noise-study",
+      "a study of robustness and uncertainty: corruption by kind and severity, attack, foreign data, calibration",
+    )
+    .option(
+      "--outside <name or folder>",
+      "in a noise study: other images, which a model should not be sure of",
+    )
     .option("--score <metric>", "names the winner (default: accuracy or rmse)")
     .optionsGroup("Training:")
     .option("--epochs <n>", "epochs of training (default: 40)")

@@ -16,7 +16,7 @@ import { nearest, OckhamError } from "../../error.ts";
 import type { Definition, Kind } from "../../kinds/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
-import { shapeOf, sourceOf, splitOf } from "./data.ts";
+import { outsideOf, shapeOf, sourceOf, splitOf } from "./data.ts";
 import { type CompareFlags, checkFlags, clash } from "./flags.ts";
 import { budgetOf, numberOf, seedsOf, wholeOf } from "./numbers.ts";
 import { ownDefinitions, versionOfFiles } from "./own.ts";
@@ -31,8 +31,12 @@ export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promi
   const asked = flags.methods === undefined ? undefined : parseMethods(flags.methods);
   for (const id of new Set((asked ?? []).flat())) await members.get(id);
   const data = await sourceOf(flags, signal);
-  const modelNames = modelsFor(flags.model, data, members);
-  const base = asked ?? usualMethods(data, shapeOf(data)).map((id) => [id]);
+  const modelNames = modelsFor(flags, data, members);
+  const outside = await outsideOf(flags, signal);
+  const usual = flags.noiseStudy
+    ? studiedMethods(data, shapeOf(data), modelNames)
+    : usualMethods(data, shapeOf(data));
+  const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
   const set = flags.set ?? [];
   const { optimizer, schedule, rest } = await choices(flags, set, members, new Set(combinations.flat()));
@@ -49,6 +53,7 @@ export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promi
     ...(optimizer && { optimizer }),
     ...(schedule && { schedule }),
     ...(flags.score !== undefined && { score: flags.score }),
+    ...(flags.noiseStudy && { study: { kind: "noise" as const, ...(outside && { outside }) } }),
   };
 }
 
@@ -75,6 +80,8 @@ function missing(own: readonly Definition[], named: readonly (readonly string[])
 /** Eight methods that the data have a use for. */
 export function usualMethods(data: Pick<Source, "task">, shape: readonly number[]): string[] {
   const classes = data.task === "classification";
+  if (data.task === "segmentation")
+    return ["weight-decay", "l2", "early-stopping", "l1", "input-noise", "cutmix", "mixup", "sam"];
   return [
     "weight-decay",
     "dropout",
@@ -87,9 +94,33 @@ export function usualMethods(data: Pick<Source, "task">, shape: readonly number[
   ];
 }
 
+/** The methods of a noise study: what the data and the models have a use for, and two combinations. */
+export function studiedMethods(
+  data: Pick<Source, "task">,
+  shape: readonly number[],
+  models: readonly string[],
+): string[] {
+  const classes = data.task === "classification";
+  const images = shape.length === 3;
+  return [
+    "weight-decay",
+    ...(classes ? ["label-smoothing"] : []),
+    "dropout",
+    "input-noise",
+    "mixup",
+    "manifold-mixup",
+    ...(images ? ["cutout", "cutmix"] : []),
+    ...(classes ? ["mixup+label-smoothing"] : []),
+    images ? "cutmix+input-noise" : "mixup+input-noise",
+    ...(images && models.every((name) => name === "resnet") ? ["stochastic-depth"] : []),
+  ];
+}
+
 /** The models asked for, or those that suit the data. Throws `unknown-name`; `conflict` for one that cannot take the data. */
-function modelsFor(text: string | undefined, data: Source, members: Shelf): string[] {
+function modelsFor({ model: text, noiseStudy }: CompareFlags, data: Source, members: Shelf): string[] {
   const shape = shapeOf(data);
+  if (text === undefined && data.task === "segmentation") return ["unet"];
+  if (text === undefined && noiseStudy) return shape.length === 3 ? ["cnn"] : ["mlp"];
   if (text === undefined) return shape.length === 3 ? ["mlp", "cnn"] : ["mlp"];
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
   for (const name of names) members.model(name)(shape, Math.max(1, data.classes.length));

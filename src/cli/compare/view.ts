@@ -1,4 +1,5 @@
 import { type Listener, metricsFor, type Setting, type Trial } from "../../compare/index.ts";
+import { hasClasses } from "../../kinds/index.ts";
 import { type Paint, painter, redraws, takesColour, widthOf } from "../terminal.ts";
 import { clock, cutTo, roughly } from "../text.ts";
 import { follow, newProgress, type Progress, type Running, secondsLeft } from "./progress.ts";
@@ -157,8 +158,8 @@ function stageOf({ epoch, of }: Running, { tune, epochs }: Setting): string {
 }
 
 const scoreWords = (score: number, { data }: Setting): string =>
-  data.task === "classification"
-    ? `${(100 * score).toFixed(1)} % on validation`
+  hasClasses(data.task)
+    ? `${(100 * score).toFixed(1)} %${data.task === "segmentation" ? " of pixels" : ""} on validation`
     : `R² ${score.toFixed(3)} on validation`;
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
