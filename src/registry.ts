@@ -350,6 +350,94 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./methods/optimizers/sam.ts")).sam as unknown as Definition,
   },
   {
+    id: "flops-regularizer",
+    kind: "method",
+    field: "penalties",
+    summary: "sparse embeddings with non-zeros spread evenly, for cheap retrieval",
+    doc: "FLOPs regularizer: sparse embeddings whose non-zeros are spread evenly over the dimensions, so that few of them meet\nwhen two embeddings are compared.\n\n  penalty = strength min(1, (progress / warmup)^2) sum_j ( mean over examples of |v_ij| / |v_i| )^2\n\nThe expected number of multiplications of two sparse embeddings is sum_j p_j^2, p_j the share of examples in which\ndimension j is not 0; the mean of absolute values stands in for p_j. Unlike an l1 penalty it presses harder on\ndimensions that many examples use. v is activation `layer` (the last one where empty), all entries of an example,\nscaled to length 1; it becomes sparse only behind a relu or another activation with exact zeros. Throws `conflict`\nfor a model without activations, `unknown-name`.",
+    paper: {
+      id: "flops-regularizer",
+      title: "Minimizing FLOPs to Learn Efficient Sparse Representations",
+      authors: [
+        "Biswajit Paria",
+        "Chih-Kuan Yeh",
+        "Ian E.H. Yen",
+        "Ning Xu",
+        "Pradeep Ravikumar",
+        "Barnabás Póczos",
+      ],
+      year: 2020,
+      arxiv: "2004.05665",
+      url: "https://github.com/biswajitsc/sparse-embed",
+      where: 'model.py in the authors\' code: sparsity type "flops_sur", weight "dynamic_4"',
+      deviations: [
+        "the warm-up is a share of the run; the code counts steps (15,000 of 50,000 on CIFAR-100)",
+        "embeddings are scaled to length 1 here; the code does so in the model",
+      ],
+    },
+    options: {
+      strength: {
+        default: 0.1,
+        doc: "cost of a unit of expected multiplications (lambda in the paper)",
+        range: "a number above 0",
+        grid: [0.01, 0.03, 0.1, 0.3, 1],
+      },
+      warmup: {
+        default: 0.3,
+        doc: "share of the run over which the strength rises quadratically",
+        range: "a number from 0 to below 1",
+        grid: [0, 0.3, 0.6],
+      },
+      layer: {
+        default: "",
+        doc: "activation that is the embedding; the last one where empty",
+        range: "a text",
+        grid: [""],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/flopsRegularizer.ts")).flopsRegularizer as unknown as Definition,
+  },
+  {
+    id: "gradient-regularization",
+    kind: "method",
+    field: "penalties",
+    summary: "descends the squared norm of the gradient, by finite differences or exactly",
+    doc: "Gradient regularization: descends the squared norm of the gradient along with the loss, L + strength / 2 |g|^2.\n\n  g <- g(w) + strength d\n  forward:  d = (g(w + ascent g(w)) - g(w)) / ascent\n  backward: d = (g(w) - g(w - ascent g(w))) / ascent\n  exact:    d = H g(w), by differentiating the gradient\n\nPrefers flat places. The differences cost one gradient more, and for a small `ascent` are the exact form; at\nlarger ones the forward form also looks uphill, as `sam` does: with ascent = strength it is SAM with an unscaled\nstep. In `gradient-regularization+other`, g is what `other` makes of the gradient.",
+    paper: {
+      id: "fd-gradient-regularization",
+      title:
+        "Understanding Gradient Regularization in Deep Learning: Efficient Finite-Difference Computation and Implicit Bias",
+      authors: ["Ryo Karakida", "Tomoumi Takase", "Tomohiro Hayase", "Kazuki Osawa"],
+      year: 2022,
+      arxiv: "2210.02720",
+      where: "section 3: F-GR, B-GR and DB",
+    },
+    options: {
+      strength: {
+        default: 0.05,
+        doc: "weight of the squared norm (gamma in the paper)",
+        range: "a number of at least 0",
+        grid: [0.01, 0.05, 0.1, 0.2, 0.5],
+      },
+      ascent: {
+        default: 0.05,
+        doc: "length of the step that is looked ahead, by unit of gradient (epsilon in the paper)",
+        range: "a number above 0",
+        grid: [0.01, 0.05, 0.1, 0.5],
+      },
+      mode: {
+        default: "forward",
+        doc: "how the Hessian's product is computed",
+        range: '"forward" or "backward" or "exact"',
+        grid: ["forward", "backward", "exact"],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/gradientRegularization.ts"))
+        .gradientRegularization as unknown as Definition,
+  },
+  {
     id: "jacobian-nuclear",
     kind: "method",
     field: "penalties",
@@ -395,6 +483,45 @@ export const registry: readonly Entry[] = [
     },
     load: async () =>
       (await import("./methods/penalties/jacobianNuclear.ts")).jacobianNuclear as unknown as Definition,
+  },
+  {
+    id: "nc-regularizers",
+    kind: "method",
+    field: "penalties",
+    summary: "features gather at class centres, centres keep equal angles",
+    doc: "Neural collapse under imbalance: features gather at the centres of their classes, and the centres keep apart.\n\n  penalty = strength N1 + separation N2\n  N1 = mean over classes of ( mean over the batch's examples i of class k of |z_i - c_k|^2 )\n  N2 = -mean over classes k of min over j of angle(c_k - c, c_j - c)        c = mean of all c_k\n  centres <- centres - rate d( N1 + separation / strength N2 ) / d centres\n\nEvery class weighs the same however few examples it has, which keeps the rare ones from collapsing into each other.\nz are the features that the head reads; N2 moves the centres only, and the features follow through N1. A class that\nis not in the batch adds 0 to N1. Centres start standard normal. Classification only; throws `conflict` else, and\nfor a model without hidden layers.",
+    paper: {
+      id: "nc-regularizers",
+      title: "Inducing Neural Collapse in Deep Long-tailed Learning",
+      authors: ["Xuantong Liu", "Jianfeng Zhang", "Tianyang Hu", "He Cao", "Lujia Pan", "Yuan Yao"],
+      year: 2023,
+      arxiv: "2302.12453",
+      url: "https://github.com/Pepper-lll/NCfeature",
+      where: 'losses.py (NC1Loss, NC2Loss "v0") and engine.py in the authors\' code',
+      deviations: ["mixed or smoothed labels count as their most likely class"],
+    },
+    options: {
+      strength: {
+        default: 0.01,
+        doc: "weight of the distance to the centres (lambda 1)",
+        range: "a number above 0",
+        grid: [0.001, 0.003, 0.01, 0.03, 0.1],
+      },
+      separation: {
+        default: 0.1,
+        doc: "weight of the angle between centres (lambda 2)",
+        range: "a number of at least 0",
+        grid: [0.01, 0.03, 0.1, 0.3, 1],
+      },
+      rate: {
+        default: 0.5,
+        doc: "learning rate of the centres (alpha)",
+        range: "a number above 0",
+        grid: [0.1, 0.5],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/ncRegularizers.ts")).ncRegularizers as unknown as Definition,
   },
   {
     id: "dropout",
@@ -857,6 +984,30 @@ export const registry: readonly Entry[] = [
       },
     },
     load: async () => (await import("./parts/penalties/normLoss.ts")).normLoss as unknown as Definition,
+  },
+  {
+    id: "flooding",
+    kind: "risk",
+    field: "risks",
+    summary: "turns the gradient round where the loss of a batch is below a level",
+    doc: "Keeps the training loss from falling below a level.\n\n  risk = |mean(losses) - level| + level\n\nAbove the level it is the mean; below, the gradient is turned round, so that the weights go up and down about the\nlevel. Two such steps come to a small step down the squared norm of the gradient, of `gradient-regularization`\nwith `ascent` the learning rate. losses [n] -> scalar, in the loss's unit; batch by batch, as in the paper.",
+    paper: {
+      id: "flooding",
+      title: "Do We Need Zero Training Loss After Achieving Zero Training Error?",
+      authors: ["Takashi Ishida", "Ikko Yamane", "Tomoya Sakai", "Gang Niu", "Masashi Sugiyama"],
+      year: 2020,
+      arxiv: "2002.08709",
+      where: "eq. 2 and algorithm 1",
+    },
+    options: {
+      level: {
+        default: 0.02,
+        doc: "smallest loss that is sought (b in the paper)",
+        range: "a number of at least 0",
+        grid: [0.01, 0.02, 0.05, 0.1, 0.2],
+      },
+    },
+    load: async () => (await import("./parts/risks/flooding.ts")).flooding as unknown as Definition,
   },
   {
     id: "worst",
