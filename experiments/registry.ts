@@ -46,6 +46,8 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "co-teaching": async () => (await import("./robust/coTeaching.ts")).coTeaching,
   elr: async () => (await import("./robust/elr.ts")).elr,
   "group-dro": async () => (await import("./robust/groupDro.ts")).groupDro,
+  "regularizers-robustness-study": async () =>
+    (await import("./robust/regularizersRobustnessStudy.ts")).regularizersRobustnessStudy,
   cosine: async () => (await import("./schedules/cosine.ts")).cosine,
   cutmix: async () => (await import("./transforms/cutmix.ts")).cutmix,
   "input-noise": async () => (await import("./transforms/inputNoise.ts")).inputNoise,

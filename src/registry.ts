@@ -1257,6 +1257,16 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./parts/losses/crossEntropy.ts")).crossEntropy as unknown as Definition,
   },
   {
+    id: "pixel-cross-entropy",
+    kind: "loss",
+    field: "losses",
+    summary: "negative log likelihood of the class of a pixel under softmax",
+    doc: "Cross entropy of logits with class probabilities, averaged over the pixels of an image.\n\n  loss_i = -mean over pixels p of sum_k target_ipk log softmax(prediction_ip)_k\n\nThe default for segmentation. Every pixel counts the same, so a class that covers little of the images weighs\nlittle. prediction, target [n, height, width, classes] -> [n], in nats.",
+    options: {},
+    load: async () =>
+      (await import("./parts/losses/pixelCrossEntropy.ts")).pixelCrossEntropy as unknown as Definition,
+  },
+  {
     id: "squared-error",
     kind: "loss",
     field: "losses",

@@ -13,6 +13,7 @@ import { referenceName, referenceTrial } from "./references.ts";
 import type { Comparison, Setting, StepTime, Trial } from "./results.ts";
 import { type CompareRequest, environmentOf, settingOf } from "./setting.ts";
 import { openStore, type Store } from "./store.ts";
+import { withRelativeCorruption } from "./study/relative.ts";
 import { summarize } from "./summary.ts";
 import { timeSteps } from "./timing.ts";
 import { interrupted, plansOfAll, preparedFor, type Tracing } from "./tracing.ts";
@@ -158,6 +159,8 @@ function epochsFor(
 /** Estimators that need no network, on the same splits. */
 async function references(run: Run): Promise<void> {
   const { setting, store, pool, options } = run;
+  // they take no part in what a study measures
+  if (setting.study !== undefined) return;
   const done = new Set(store.references.map(({ candidate, seed }) => `${candidate}\n${seed}`));
   const fitting: string[] = [];
   for (const entry of registry.filter(({ kind }) => kind === "estimator"))
@@ -189,7 +192,8 @@ function ordered(trials: readonly Trial[], setting: Setting): Trial[] {
 function conclude(run: Run, workers: number, seconds: number): Comparison {
   const { setting, store, times, options } = run;
   const metrics = metricsOf(setting);
-  const trials = ordered(store.trials, setting);
+  const done = ordered(store.trials, setting);
+  const trials = setting.study === undefined ? done : withRelativeCorruption(done, setting);
   const references = [...store.references].sort(
     (a, b) => a.candidate.localeCompare(b.candidate, "en") || a.seed - b.seed,
   );

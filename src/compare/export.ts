@@ -1,6 +1,6 @@
 import type { NdArray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import type { Preprocessing } from "../kinds/index.ts";
+import type { Preprocessing, Task } from "../kinds/index.ts";
 import { contentTable } from "../onnx/content.ts";
 import {
   anyRows,
@@ -37,7 +37,7 @@ const mostBytes = 2 ** 31 - 1;
  * token, float32 [n, tokens, vocabulary]. A prime is added to an output's name that is also a column's.
  * Metadata: what `Exported` lists. Standard operators only, but for batched products with transposes (com.microsoft).
  *
- * Throws `conflict` when the preprocessing is not the model's, or when a prediction needs more than the row's inputs;
+ * Throws `conflict` when the preprocessing is not the model's, for segmentation, or when a prediction needs more than the row's inputs;
  * `cannot-write` when the weights exceed 2 GB.
  */
 export function exportModel(
@@ -81,7 +81,17 @@ function madeBy(preprocessing: Preprocessing, task: Plan["shape"]["task"]) {
   return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
 }
 
+/** Whether a model for this task can be exported: one answer an example, or one a token. */
+export const canExport = (task: Task): boolean => task !== "segmentation";
+
 function checkFit({ shape }: Plan, preprocessing: Preprocessing, name: string): void {
+  if (!canExport(shape.task))
+    throw new OckhamError(
+      "conflict",
+      name,
+      `${name} cannot be exported: models for ${shape.task} are not among what an exported file can hold`,
+      "leave --export out",
+    );
   const { example, described } = madeBy(preprocessing, shape.task);
   const outputs = shape.task === "classification" ? shape.classes : shape.target.shape[0];
   const [main] = Object.values(shape.inputs);

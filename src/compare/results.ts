@@ -47,6 +47,14 @@ export interface RobustnessPoint {
   readonly score: number;
 }
 
+/** How one set of foreign data was told from test data by the largest probability. */
+export interface OutsidePoint {
+  readonly data: string;
+  readonly auroc: number;
+  readonly falsePositives: number;
+  readonly accuracy: number;
+}
+
 /** Singular values of one weight, largest first. */
 export interface Spectrum {
   readonly layer: string;
@@ -65,6 +73,8 @@ export interface Trial {
   readonly test: Scores;
   readonly curve: readonly CurvePoint[];
   readonly robustness: readonly RobustnessPoint[];
+  /** In a noise study. */
+  readonly outside?: readonly OutsidePoint[];
   readonly reliability?: {
     readonly before: readonly Bin[];
     readonly after: readonly Bin[];
@@ -131,6 +141,8 @@ export interface Setting {
   readonly tune: number;
   /** The metric that names the winner. */
   readonly score: string;
+  /** A study of robustness and uncertainty, with the data set beside the usual foreign ones. */
+  readonly study?: { readonly kind: "noise"; readonly outside?: string };
 }
 
 /** The machine and the versions, for the report; not part of what is compared. */

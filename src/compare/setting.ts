@@ -7,8 +7,10 @@ import { type Definition, mainInput, type Preprocessing, type Task } from "../ki
 import { packageFile } from "../root.ts";
 import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
 import { metricsOf } from "./catalogue.ts";
+import { isSpoilable } from "./measure/corruptions.ts";
 import { protocolOf } from "./protocol.ts";
 import type { Candidate, Chosen, Environment, ProtocolOf, Setting } from "./results.ts";
+import { checkForeign } from "./study/foreign.ts";
 
 /** What a person asks to be compared. */
 export interface CompareRequest {
@@ -32,8 +34,10 @@ export interface CompareRequest {
   readonly budget?: Setting["budget"];
   readonly tune?: number;
   readonly labelNoise?: number;
-  /** The metric that names the winner; accuracy, RMSE or loss unless told. */
+  /** The metric that names the winner; accuracy, RMSE, loss or mean IoU unless told. */
   readonly score?: string;
+  /** Measures robustness and uncertainty in depth; `outside` is a data set the models should not be sure of. */
+  readonly study?: { readonly kind: "noise"; readonly outside?: Source };
 }
 
 export const defaults = {
@@ -48,6 +52,7 @@ export const defaults = {
 const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
   classification: "accuracy",
   regression: "rmse",
+  segmentation: "meanIou",
   tokens: "loss",
 };
 
@@ -174,6 +179,7 @@ export async function settingOf(
     budget: request.budget ?? { kind: "epochs", value: epochs },
     tune: request.tune ?? 0,
     score,
+    ...(request.study === undefined ? {} : { study: studyOf(request.study, data, preprocessing) }),
   };
 }
 
@@ -182,6 +188,23 @@ async function described(chosen: Chosen, members: Shelf): Promise<ProtocolOf> {
   const filled = await complete(members, chosen);
   const { words, measures, figures } = await protocolOf(filled, members);
   return { ...filled, words, measures, figures };
+}
+
+function studyOf(
+  { kind, outside }: NonNullable<CompareRequest["study"]>,
+  data: Source,
+  preprocessing: Preprocessing,
+): Setting["study"] {
+  if (data.task === "segmentation" || !isSpoilable(preprocessing))
+    throw new OckhamError(
+      "conflict",
+      "noise-study",
+      "a noise study is for tables and images with one class or number an example, and these data are something else",
+      "compare without it: what can be measured of robustness always is",
+    );
+  if (outside === undefined) return { kind };
+  checkForeign(data, outside);
+  return { kind, outside: `${outside.name} (${fingerprint(outside)})` };
 }
 
 /** A member with all its options filled in. */

@@ -1,7 +1,7 @@
 import type { NdArray } from "../array/ndarray.ts";
 import type { Handle, Host } from "../runtime/index.ts";
 import { feedsOf, type Plan, runKey } from "../training/index.ts";
-import { exportModel } from "./export.ts";
+import { canExport, exportModel } from "./export.ts";
 import { type ModelCost, modelCost } from "./modelCost.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Candidate, StepTime } from "./results.ts";
@@ -63,15 +63,17 @@ async function exportCosts(
   plans: Parameters<typeof timeSteps>[1],
   values: readonly Record<string, NdArray>[],
   { preprocessing }: Timed,
-): Promise<ModelCost[]> {
-  const costs: ModelCost[] = [];
+): Promise<(ModelCost | undefined)[]> {
+  const costs: (ModelCost | undefined)[] = [];
   if (preprocessing === undefined) return costs;
   for (const [i, { candidate, plan }] of plans.entries())
     costs.push(
-      await modelCost(
-        exportModel({ plan, values: values[i] }, preprocessing, { name: candidate.name }),
-        preprocessing,
-      ),
+      canExport(plan.shape.task)
+        ? await modelCost(
+            exportModel({ plan, values: values[i] }, preprocessing, { name: candidate.name }),
+            preprocessing,
+          )
+        : undefined,
     );
   return costs;
 }

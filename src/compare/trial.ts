@@ -4,13 +4,16 @@ import { OckhamError } from "../error.ts";
 import {
   type Dataset,
   type Definition,
+  hasClasses,
   type Model,
   mainInput,
   type Optimizer,
   type Scalar,
+  type Task,
 } from "../kinds/index.ts";
 import { nextToken } from "../nn/index.ts";
 import type { Host } from "../runtime/index.ts";
+import { fill, keyOf } from "../tensor/index.ts";
 import {
   type Plan,
   type PlanRun,
@@ -32,6 +35,8 @@ import { energyScore, maximumSoftmax, outsideAuroc } from "./metrics.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Candidate, Chosen, RobustnessPoint, Scores, Setting, Trial } from "./results.ts";
 import { first } from "./rows.ts";
+import type { CompareRequest } from "./setting.ts";
+import { measureStudy, type Studies } from "./study/measure.ts";
 
 /** Rows that the costlier measures look at: attacks, and the Hessian's batch. */
 const attackRows = 200;
@@ -68,8 +73,10 @@ export async function trainingOf(
     make(shelf, setting.schedule),
     lossFor(data, shelf),
   ]);
+  const model = modelFor(data, shelf.model(candidate.model));
+  checkModel(model, data);
   return {
-    model: modelFor(data, shelf.model(candidate.model)),
+    model,
     methods: await methodsOf(methods, shelf),
     optimizer: optimizer as Optimizer,
     schedule: schedule as Training["schedule"],
@@ -82,7 +89,7 @@ export async function trainingOf(
 
 /** The model for data of this shape. */
 export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset, of: ModelOf): Model {
-  const outputs = task === "classification" ? classes.length : target.shape[1];
+  const outputs = hasClasses(task) ? classes.length : target.shape[1];
   return of(
     mainInput(data).shape.slice(1),
     outputs,
@@ -90,10 +97,31 @@ export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset
   );
 }
 
+const lossOf: Partial<Record<Task, string>> = {
+  classification: "cross-entropy",
+  regression: "squared-error",
+  segmentation: "pixel-cross-entropy",
+};
+
 async function lossFor({ task }: Dataset, shelf: Shelf): Promise<Training["loss"]> {
   if (task === "tokens") return nextToken;
-  const id = task === "classification" ? "cross-entropy" : "squared-error";
-  return (await make(shelf, { id, options: {} })) as Training["loss"];
+  return (await make(shelf, { id: lossOf[task] ?? "squared-error", options: {} })) as Training["loss"];
+}
+
+/** Throws `conflict` where the data ask for an answer a pixel and the model gives one an image, or the other way round. */
+function checkModel(model: Model, { task, inputs: { x } }: Dataset): void {
+  if (x === undefined) return;
+  const one = fill([1, ...x.shape.slice(1)], 0);
+  const pixels = model.apply(model.init(keyOf([0, 0])), { x: one }).prediction.shape.length > 2;
+  if (pixels === (task === "segmentation")) return;
+  throw new OckhamError(
+    "conflict",
+    model.name,
+    pixels
+      ? `${model.name} gives an answer for every pixel, and the data have one for every example`
+      : `${model.name} gives one answer for an image, and the data have a class for every pixel`,
+    pixels ? "use mlp, cnn or resnet" : "use unet",
+  );
 }
 
 async function make(shelf: Shelf, { id, options }: Chosen): Promise<unknown> {
@@ -152,8 +180,10 @@ export async function measureTrial(
   prepared: Prepared,
   seed: number,
   host: Host,
+  study?: CompareRequest["study"],
 ): Promise<Trial> {
-  return { ...blankTrial(candidate, seed, trained.plan), ...(await measure(trained, prepared, seed, host)) };
+  const measured = await measure(trained, prepared, seed, host, study);
+  return { ...blankTrial(candidate, seed, trained.plan), ...measured };
 }
 
 async function predicted({ plan, values }: Trained, data: Prepared["test"], host: Host): Promise<Predicted> {
@@ -187,6 +217,7 @@ async function measure(
   prepared: Prepared,
   seed: number,
   host: Host,
+  study: CompareRequest["study"],
 ): Promise<Partial<Trial>> {
   const { plan, values } = trained;
   const { validation, test, preprocessing: pre } = prepared;
@@ -195,26 +226,25 @@ async function measure(
   const [onValidation, onTest] = [await predict(validation), await predict(test)];
   const classes = test.task === "classification";
   const calibration = classes ? calibrated(onValidation, validation, onTest, test) : undefined;
-  const spoiled = await corrupted(prepared, seed, predict);
-  const few = first(test, attackRows);
-  const attacks = isSpoilable(pre)
-    ? await attackPoints(host, plan, values, few, pre, async (data) =>
-        headScore(await predict(data), few, pre),
-      )
-    : [];
+  const { scores, robustness, outside } =
+    study === undefined || !isSpoilable(pre)
+      ? await measureUsual(trained, prepared, seed, host, predict)
+      : await measureStudy({
+          ...{ plan, values, seed, host, predict, outside: study.outside },
+          prepared: { ...prepared, preprocessing: pre },
+        });
   const { spectra, ...weights } = await weightsOf(trained, prepared, host);
   return {
     validation: scoresOf(onValidation, validation, pre),
     test: known({
       ...scoresOf(onTest, test, pre),
       ...calibration?.scores,
-      ...robustnessScores([...spoiled, ...attacks]),
-      ...(classes ? await detection(trained, prepared, seed, host) : {}),
-      ...(await curvatureOf(trained, prepared, seed, host)),
+      ...scores,
       ...weights,
     }),
     curve: trained.history,
-    robustness: [...spoiled, ...attacks],
+    robustness,
+    ...(outside === undefined || outside.length === 0 ? {} : { outside }),
     ...(calibration === undefined
       ? {}
       : { reliability: calibration.reliability, confusion: calibration.confusion }),
@@ -255,11 +285,41 @@ async function curvatureOf({ plan, values }: Trained, { train }: Prepared, seed:
   return { hessianTrace: trace, hessianTop: top };
 }
 
+type Predict = (data: Prepared["test"]) => Promise<Predicted>;
+
+/** Robustness, detection and curvature as every comparison has them. */
+async function measureUsual(
+  trained: Trained,
+  prepared: Prepared,
+  seed: number,
+  host: Host,
+  predict: Predict,
+): Promise<Pick<Studies, "scores" | "robustness"> & { readonly outside?: undefined }> {
+  const { plan, values } = trained;
+  const { test, preprocessing: pre } = prepared;
+  const spoiled = await corrupted(prepared, seed, predict);
+  const few = first(test, attackRows);
+  const attacks = isSpoilable(pre)
+    ? await attackPoints(host, plan, values, few, pre, async (data) =>
+        headScore(await predict(data), few, pre),
+      )
+    : [];
+  const robustness = [...spoiled, ...attacks];
+  return {
+    robustness,
+    scores: {
+      ...robustnessScores(robustness),
+      ...(test.task === "classification" ? await detection(trained, prepared, seed, host) : {}),
+      ...(await curvatureOf(trained, prepared, seed, host)),
+    },
+  };
+}
+
 /** Scores on spoiled test data, strength 0 first. */
 async function corrupted(
   { spoilable, preprocessing: pre }: Prepared,
   seed: number,
-  predict: (data: Prepared["test"]) => Promise<Predicted>,
+  predict: Predict,
 ): Promise<RobustnessPoint[]> {
   if (!isSpoilable(pre)) return [];
   const clean = headScore(await predict(spoilable), spoilable, pre);
@@ -337,5 +397,6 @@ async function weightsOf({ plan, values }: Trained, { test }: Prepared, host: Ho
   const { features } = await probe(host, plan, values, first(test, rows), "features", (view) => ({
     features: view.outputs.activations[place],
   }));
-  return { ...report, effectiveRank: effectiveRank(features) };
+  // images of features have no rank of their own
+  return features.shape.length > 2 ? report : { ...report, effectiveRank: effectiveRank(features) };
 }

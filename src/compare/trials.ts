@@ -136,7 +136,7 @@ const tellingOf =
 
 /** What measuring gives, with the costs that were measured once for the candidate. */
 async function measured(
-  { times }: Run,
+  { times, request }: Run,
   candidate: Candidate,
   result: Trained | Trial,
   prepared: Prepared,
@@ -144,7 +144,7 @@ async function measured(
   host: Host,
 ): Promise<Trial> {
   if (hasFailed(result)) return result;
-  const trial = await measureTrial(candidate, result, prepared, seed, host);
+  const trial = await measureTrial(candidate, result, prepared, seed, host, request.study);
   const { bytes, latency } = times.find((time) => time.candidate === candidate.name) ?? {};
   if (bytes === undefined || latency === undefined) return trial;
   return { ...trial, test: { ...trial.test, bytes, latency } };

@@ -6,6 +6,7 @@ export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
 export { withLabelNoise, withNoisyTarget } from "./noise.ts";
 export { imageSource, type Pixels } from "./pixels.ts";
 export { asReconstruction } from "./reconstruction.ts";
+export { type ShapeOptions, shapes } from "./shapes.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
 export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
 export type { TableOptions } from "./tabular.ts";

@@ -28,10 +28,12 @@ export { type FetchOptions, fetchDataset, fetchedDatasets } from "./fetched.ts";
 export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
 export { readIdxFile, readIdxPart } from "./idxFiles.ts";
 export { type ImageOptions, readImages } from "./images.ts";
+export { readMasks } from "./masks.ts";
 export { withLabelNoise, withNoisyTarget } from "./noise.ts";
 export { imageSource, type Pixels } from "./pixels.ts";
 export { asReconstruction } from "./reconstruction.ts";
 export { readFeatures } from "./rows.ts";
+export { type ShapeOptions, shapes } from "./shapes.ts";
 export { datasets, type Listing, loadDataset } from "./shipped.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
 export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
@@ -106,7 +108,7 @@ async function openFolder(folder: string, options: OpenOptions): Promise<Source>
   }
   const train = names.find((name) => /^train.*images.*ubyte(\.gz)?$/.test(name));
   if (train !== undefined) return openIdx(join(folder, train), { name: basename(folder), ...options });
-  allow(folder, options, ["name", "size", "channels"]);
+  allow(folder, options, ["name", "size", "channels", "target", "task"]);
   return readImages(folder, options);
 }
 

@@ -5,7 +5,7 @@ import { readText } from "./files.ts";
 import { imageSource } from "./pixels.ts";
 import { readRaw } from "./raw.ts";
 import { columnOf, textsOf } from "./rawTable.ts";
-import type { Origin, Source } from "./source.ts";
+import type { ColumnTask, Origin, Source } from "./source.ts";
 import { readTable } from "./table.ts";
 import { passageSource, type TextOptions } from "./text/sources.ts";
 
@@ -19,6 +19,7 @@ export interface Listing extends Origin {
 }
 
 interface Shipped extends Listing {
+  readonly task: ColumnTask | "tokens";
   /** The column to predict; empty for texts that are continued. */
   readonly target: string;
   /** Side of the images and the number of full brightness, where the rows are images. */

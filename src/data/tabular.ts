@@ -3,7 +3,7 @@ import { counted, type Reading, type TypedColumn, typed, type Where } from "./ce
 import { coded, tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
 import { columnOf, decimalComma, type RawTable, stacked, textsOf } from "./rawTable.ts";
-import type { Origin, Source, Target } from "./source.ts";
+import type { ColumnTask, Origin, Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
 import { type TextOptions, textSource } from "./text/sources.ts";
 
@@ -20,7 +20,7 @@ export interface TableOptions extends Reading {
   readonly drop?: readonly string[];
   /** Columns to use though they look like row numbers or names. */
   readonly keep?: readonly string[];
-  readonly task?: Target["task"];
+  readonly task?: ColumnTask;
   /** A file with the same columns whose rows are for testing only. */
   readonly test?: string;
   /** Default: the file's name without its endings. */

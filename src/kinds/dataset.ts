@@ -1,6 +1,9 @@
 import type { NdArray } from "../array/ndarray.ts";
 
-export type Task = "classification" | "regression" | "tokens" | "pairs" | "none";
+export type Task = "classification" | "regression" | "segmentation" | "tokens" | "pairs" | "none";
+
+/** Whether targets are class numbers: one an example, or one a pixel. */
+export const hasClasses = (task: Task): boolean => task === "classification" || task === "segmentation";
 
 /** The input that a model reads first: `x`, or the `ids` of texts. */
 export const mainInput = ({ inputs }: Pick<Dataset, "inputs">): NdArray => Object.values(inputs)[0];
@@ -16,8 +19,8 @@ export interface Dataset {
    */
   readonly inputs: Readonly<Record<string, NdArray>>;
   /**
-   * Classification: class numbers, int32 [n], or for training probabilities, float32 [n, classes]. Regression: float32
-   * [n, outputs]. Tokens: the next id at each place, int32 [n, tokens].
+   * Classification: class numbers, int32 [n], or for training probabilities, float32 [n, classes]. Segmentation: int32
+   * [n, height, width]. Regression: float32 [n, outputs]. Tokens: the next id at each place, int32 [n, tokens].
    */
   readonly target: NdArray;
   /** Names by class number; empty for regression and tokens. */

@@ -7,6 +7,7 @@ import { linear } from "./layers.ts";
 import { cnn, mlp, resnet, staged } from "./models.ts";
 import { sequence } from "./module.ts";
 import { encoder, pooled } from "./transformer.ts";
+import { unet } from "./unet.ts";
 
 /** What a model is told of data that are texts. */
 export interface TextAbout {
@@ -55,6 +56,7 @@ export const models: Readonly<Record<string, NamedModel>> = {
   cnn: forNumbers("cnn", (shape, outputs) => cnn(shape, outputs)),
   resnet: forNumbers("resnet", (shape, outputs) => resnet(shape, outputs)),
   linear: forNumbers("linear", (shape, outputs) => mlp(shape, outputs, [])),
+  unet: forNumbers("unet", (shape, outputs) => unet(shape, outputs)),
   transformer: forTexts("transformer", ({ task, vocabulary }, tokens, outputs) =>
     task === "tokens"
       ? languageModel(vocabulary, tokens, textSize)

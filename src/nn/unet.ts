@@ -61,7 +61,7 @@ const channelsLast: ModuleOf = stateless(
 export function unet(
   shape: readonly number[],
   outputs: number,
-  { channels = [16, 32, 64] }: { readonly channels?: readonly number[] } = {},
+  { channels = [8, 16, 32] }: { readonly channels?: readonly number[] } = {},
 ): Model {
   needsImage("unet", shape);
   return staged(

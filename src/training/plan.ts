@@ -1,15 +1,16 @@
 import { type DType, type NdArray, sameShape } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import type {
-  About,
-  Batch,
-  Dataset,
-  Leaf,
-  Loss,
-  Model,
-  Optimizer,
-  Scalar,
-  Schedule,
+import {
+  type About,
+  type Batch,
+  type Dataset,
+  hasClasses,
+  type Leaf,
+  type Loss,
+  type Model,
+  type Optimizer,
+  type Scalar,
+  type Schedule,
 } from "../kinds/index.ts";
 import { type Lowered, lower, lowerLoop } from "../onnx/index.ts";
 import {
@@ -127,7 +128,7 @@ const prefixed = <T>(prefix: string, record: Readonly<Record<string, T>>): Recor
 
 /** Class numbers as probabilities; probabilities and values as they are. */
 const targetOf = (raw: Tensor, shape: DataShape): Tensor =>
-  shape.task === "classification" && shape.target.dtype === "int32" ? oneHot(raw, shape.classes) : raw;
+  hasClasses(shape.task) && shape.target.dtype === "int32" ? oneHot(raw, shape.classes) : raw;
 
 /** Rows of the data as a batch; rows that are fed as they are have no place in the training set, and index 0. */
 function batchOf(data: Readonly<Record<string, Tensor>>, index: Tensor | null, shape: DataShape): Batch {

@@ -1,5 +1,5 @@
 import { type NdArray, rows as rowsOf, sizeOf, zeros } from "../array/ndarray.ts";
-import type { Dataset, Step } from "../kinds/index.ts";
+import { type Dataset, hasClasses, type Step } from "../kinds/index.ts";
 import type { Lowered } from "../onnx/index.ts";
 import type { Handle, Host } from "../runtime/index.ts";
 import { argMax, equal, input, mean, softmax, type Tensor, where } from "../tensor/index.ts";
@@ -210,7 +210,7 @@ export function predictionOf(plan: Plan, view: View): Tensor {
     return predict(view.batch.inputs, view.for(filled), plan.state.methods[filled]);
   }
   const { prediction } = view.outputs;
-  return plan.shape.task === "classification" ? softmax(prediction) : prediction;
+  return hasClasses(plan.shape.task) ? softmax(prediction) : prediction;
 }
 
 /** Of texts that are continued: loss by text, and the share of its tokens that had the largest score; [n] each. */

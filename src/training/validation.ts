@@ -1,5 +1,5 @@
 import type { NdArray } from "../array/ndarray.ts";
-import { type Dataset, mapParams, type Params, type Step } from "../kinds/index.ts";
+import { type Dataset, hasClasses, mapParams, type Params, type Step } from "../kinds/index.ts";
 import type { Handle, Host } from "../runtime/index.ts";
 import { broadcast, mean, sum, type Tensor } from "../tensor/index.ts";
 import { alone, differing, type Layout } from "./layout.ts";
@@ -37,7 +37,7 @@ export async function place(host: Host, data: readonly Dataset[], { size, own }:
   return { data, rows: { ...rows, feeds } };
 }
 
-/** Mean loss, and score (accuracy for classes and next tokens, R squared over all outputs for values), of each of the runs side by side. */
+/** Mean loss, and score (accuracy for classes, of examples, pixels or next tokens, R squared over all outputs for values), of each of the runs side by side. */
 export async function validate(
   host: Host,
   plan: Plan,
@@ -64,16 +64,17 @@ export async function validate(
 function scoreOf(prediction: NdArray, data: Dataset): number {
   const values = prediction.data as Float32Array;
   const truth = data.target.data as Float32Array | Int32Array;
-  if (data.task === "classification") {
-    const k = prediction.shape[1];
+  if (hasClasses(data.task)) {
+    const k = prediction.shape[prediction.shape.length - 1];
     const largest = (of: Float32Array, i: number) => {
       const row = of.subarray(i * k, (i + 1) * k);
       return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
     };
     const classOf = (i: number) => (truth instanceof Float32Array ? largest(truth, i) : truth[i]);
+    const count = values.length / k;
     let right = 0;
-    for (let i = 0; i < data.size; i++) if (largest(values, i) === classOf(i)) right++;
-    return right / data.size;
+    for (let i = 0; i < count; i++) if (largest(values, i) === classOf(i)) right++;
+    return right / count;
   }
   let sum = 0;
   for (const value of truth) sum += value;

@@ -15,6 +15,8 @@ Examples:
   ockham compare --method ./mine.ts --set mine.strength=2  your own method, in TypeScript
   ockham compare --setting continual --methods replay,ewc  tasks one after the other: what is forgotten
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
+  ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
+  ockham compare --noise-study --data penguins --target species   which method makes a sturdy and honest model
   ockham compare --resume                                  goes on where the same command was stopped
 
 Left in the output folder: report.html, comparison.json, trials.csv.
@@ -33,8 +35,12 @@ export const compareCommand = (): Command =>
       "--data <file or name>",
       "a table, arrays, a folder, or a data set by name (default: digits, 400 training images)",
     )
-    .option("--target <column>", "the column of a table to predict")
-    .option("--images <folder>", "images in one folder a class")
+    .option("--target <column>", "the column of a table, or of a labels.csv, to predict")
+    .option(
+      "--images <folder>",
+      "images in one folder a class, or with a labels.csv: file and what is to be predicted, a class or a number",
+    )
+    .option("--masks <folder>", "a mask for each of the images: a class a pixel is predicted")
     .option("--text [column]", "the column of a table that holds texts; alone: plain .txt files")
     .option(
       "--tokenizer <name or file>",
@@ -64,7 +70,10 @@ export const compareCommand = (): Command =>
       "--setting <name>",
       "who trains on what, when, scored how: continual, noisy-labels, ... (default: supervised)",
     )
-    .option("--model <names>", "mlp, cnn, resnet, linear; for texts transformer, bag; several with commas")
+    .option(
+      "--model <names>",
+      "mlp, cnn, resnet, linear; unet for a class a pixel; transformer, bag for texts; several with commas",
+    )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)
     .option(
@@ -77,7 +86,15 @@ export const compareCommand = (): Command =>
       "--seeds <n or list>",
       "how many seeds, or which: 10 or 3,5,11 (default: 10; 3 for a text that is continued)",
     )
-    .option("--score <metric>", "names the winner (default: accuracy, rmse or loss)")
+    .option(
+      "--noise-study",
+      "a study of robustness and uncertainty: corruption by kind and severity, attack, foreign data, calibration",
+    )
+    .option(
+      "--outside <name or folder>",
+      "in a noise study: other images, which a model should not be sure of",
+    )
+    .option("--score <metric>", "names the winner (default: accuracy, rmse, loss or meanIou)")
     .optionsGroup("Training:")
     .option("--epochs <n>", "epochs of training (default: 40; 10 for a text that is continued)")
     .option("--budget <budget>", "the same for all: epochs=N, gradients, gradients=N or seconds=N")

@@ -3,6 +3,7 @@ import {
   type OpenOptions,
   openData,
   readImages,
+  readMasks,
   readTokenizer,
   type Source,
   type SplitOptions,
@@ -34,10 +35,15 @@ const tableFlags = [
 
 /** The data that were asked for. Throws what reading objects to, in terms of the command line. */
 export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promise<Source> {
-  if (flags.images !== undefined) return readImages(flags.images);
+  const task = taskOf(flags.task);
+  if (flags.images !== undefined && flags.masks !== undefined) return readMasks(flags.images, flags.masks);
+  if (flags.images !== undefined)
+    return readImages(flags.images, {
+      ...(flags.target !== undefined && { target: flags.target }),
+      ...(task !== undefined && { task }),
+    });
   const data = flags.data ?? usual.data;
   const text = textOf(flags, data);
-  const task = taskOf(flags.task);
   const { target, test, group, groups: domain, time, drop, keep, categories, missing } = flags;
   const options: OpenOptions = {
     ...{ target, test, group, domain, time, drop, keep, categories, missing, task, signal },
@@ -83,6 +89,13 @@ async function textOptionsOf({
     ...(tokens !== undefined && { tokens: wholeOf("--tokens", tokens) }),
     ...(vocabulary !== undefined && { vocabulary: wholeOf("--vocabulary", vocabulary) }),
   };
+}
+
+/** The other data set of a noise study, by name or path. */
+export async function outsideOf({ outside }: CompareFlags, signal: AbortSignal): Promise<Source | undefined> {
+  if (outside === undefined) return undefined;
+  const fetched = fetchedDatasets().some(({ name }) => name === outside);
+  return openData(outside, fetched ? { signal } : {});
 }
 
 /** Leaves out what was not said; only data that are fetched have a use for the signal. */

@@ -18,7 +18,7 @@ import { nearest, OckhamError } from "../../error.ts";
 import { type Dataset, type Definition, type Kind, mainInput } from "../../kinds/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
-import { sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
+import { outsideOf, sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
 import { type CompareFlags, checkFlags, clash } from "./flags.ts";
 import { budgetOf, numberOf, seedsOf, wholeOf } from "./numbers.ts";
 import { ownDefinitions, versionOfFiles } from "./own.ts";
@@ -39,10 +39,13 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const numbers = numbersOf(flags);
   const split = usualSplit(data, splitOf(flags));
   const sample = sampleOf(data);
-  const modelNames = modelsFor(flags.model, sample, members);
+  const modelNames = modelsFor(flags, sample, members);
+  const outside = await outsideOf(flags, signal);
   const protocol = await protocolFor(flags, members);
+  const shape = mainInput(sample).shape.slice(1);
   const usual =
-    protocol?.usual ?? usualMethods(data, mainInput(sample).shape.slice(1), isText(sample));
+    protocol?.usual ??
+    (flags.noiseStudy ? studiedMethods(data, shape, modelNames) : usualMethods(data, shape, isText(sample)));
   const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
   const set = (flags.set ?? []).filter((text) => parseSetting(text).id !== protocol?.chosen.id);
@@ -61,6 +64,7 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
     ...(optimizer && { optimizer }),
     ...(schedule && { schedule }),
     ...(flags.score !== undefined && { score: flags.score }),
+    ...(flags.noiseStudy && { study: { kind: "noise" as const, ...(outside && { outside }) } }),
   };
 }
 
@@ -110,6 +114,8 @@ function missing(own: readonly Definition[], named: readonly (readonly string[])
 /** Eight methods that the data have a use for. */
 export function usualMethods(data: Pick<Source, "task">, shape: readonly number[], text = false): string[] {
   const classes = data.task === "classification";
+  if (data.task === "segmentation")
+    return ["weight-decay", "l2", "early-stopping", "l1", "input-noise", "cutmix", "mixup", "sam"];
   return [
     "weight-decay",
     "dropout",
@@ -122,11 +128,36 @@ export function usualMethods(data: Pick<Source, "task">, shape: readonly number[
   ];
 }
 
+/** The methods of a noise study: what the data and the models have a use for, and two combinations. */
+export function studiedMethods(
+  data: Pick<Source, "task">,
+  shape: readonly number[],
+  models: readonly string[],
+): string[] {
+  const classes = data.task === "classification";
+  const images = shape.length === 3;
+  return [
+    "weight-decay",
+    ...(classes ? ["label-smoothing"] : []),
+    "dropout",
+    "input-noise",
+    "mixup",
+    "manifold-mixup",
+    ...(images ? ["cutout", "cutmix"] : []),
+    ...(classes ? ["mixup+label-smoothing"] : []),
+    images ? "cutmix+input-noise" : "mixup+input-noise",
+    ...(images && models.every((name) => name === "resnet") ? ["stochastic-depth"] : []),
+  ];
+}
+
 /** The models asked for, or those that suit the data. Throws `unknown-name`; `conflict` for one that cannot take the data. */
-function modelsFor(text: string | undefined, sample: Dataset, members: Shelf): string[] {
+function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, members: Shelf): string[] {
+  const images = mainInput(sample).shape.length === 4;
   if (text === undefined) {
     if (isText(sample)) return ["transformer"];
-    return mainInput(sample).shape.length === 4 ? ["mlp", "cnn"] : ["mlp"];
+    if (sample.task === "segmentation") return ["unet"];
+    if (noiseStudy) return images ? ["cnn"] : ["mlp"];
+    return images ? ["mlp", "cnn"] : ["mlp"];
   }
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
   for (const name of names) modelFor(sample, members.model(name));

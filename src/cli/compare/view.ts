@@ -1,4 +1,5 @@
 import { type Listener, metricsOf, type Setting, type Trial } from "../../compare/index.ts";
+import type { Task } from "../../kinds/index.ts";
 import { type Paint, painter, redraws, takesColour, widthOf } from "../terminal.ts";
 import { clock, cutTo, roughly } from "../text.ts";
 import { follow, newProgress, type Progress, type Running, secondsLeft } from "./progress.ts";
@@ -159,7 +160,13 @@ function stageOf({ epoch, of }: Running, { tune, epochs }: Setting): string {
 const scoreWords = (score: number, { data }: Setting): string =>
   data.task === "regression"
     ? `R² ${score.toFixed(3)} on validation`
-    : `${(100 * score).toFixed(1)} %${data.task === "tokens" ? " of next tokens" : ""} on validation`;
+    : `${(100 * score).toFixed(1)} %${unitOf[data.task] ?? ""} on validation`;
+
+/** What a share of right answers is counted in, where it is not examples. */
+const unitOf: Readonly<Partial<Record<Task, string>>> = {
+  tokens: " of next tokens",
+  segmentation: " of pixels",
+};
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 

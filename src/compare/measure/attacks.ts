@@ -52,7 +52,7 @@ function ascend(view: View, x: Tensor, extra: Readonly<Record<string, Tensor>>, 
 }
 
 /** Inputs changed against the model by `steps` steps of projected gradient ascent, from the clean ones. */
-async function attacked(
+export async function attacked(
   host: Host,
   plan: Plan,
   values: Values,
