@@ -4,3 +4,5 @@ export * from "./languageModel.ts";
 export * from "./layers.ts";
 export * from "./models.ts";
 export * from "./module.ts";
+export * from "./recurrent.ts";
+export * from "./recurrentModels.ts";
