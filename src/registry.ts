@@ -357,6 +357,36 @@ export const registry: readonly Entry[] = [
       (await import("./methods/penalties/jacobianNuclear.ts")).jacobianNuclear as unknown as Definition,
   },
   {
+    id: "vanishing-gradient",
+    kind: "method",
+    field: "penalties",
+    summary: "errors keep their size on the way back through time",
+    doc: "Keeps errors from vanishing on their way back through a recurrent layer.\n\n  penalty = strength mean of (r_k - 1)^2\n  r_k = |(d_k f'_k) W|^2 / |d_k|^2\n\nd_k is the error dE/dh_k propagated back to the state at token k, f'_k the slope of the units there and W the\nrecurrent matrix, so r_k tells how much of the error reaches the state before; the mean is over the tokens and\nexamples with |d_k|^2 of at least 1e-20. d and f' are taken as constants: only the W written here is differentiated.\nErrors then keep their length along the directions that matter, and tasks with long delays can be learned; a large\nstrength invites exploding gradients, so clip them (`clip-norm`). Costs another pass back. Acts on every layer of tanh\nor relu units that runs from the first token to the last. Throws `conflict` for a model without one.",
+    paper: {
+      id: "pascanu-clip-omega",
+      title: "On the difficulty of training Recurrent Neural Networks",
+      authors: ["Razvan Pascanu", "Tomas Mikolov", "Yoshua Bengio"],
+      year: 2012,
+      arxiv: "1211.5063",
+      url: "https://github.com/pascanur/trainingRNNs",
+      where: "eq. 9 and 10; RNN.py in the authors' code",
+      deviations: [
+        "as the authors' code and not the paper: squared norms in r, by example, and the mean over those whose error is not too small",
+        "the error is that of the mean loss of the batch, without other penalties; the code has no others",
+      ],
+    },
+    options: {
+      strength: {
+        default: 2,
+        doc: "cost of a unit of the term (alpha in the paper)",
+        range: "a number above 0",
+        grid: [0.5, 1, 2, 4],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/vanishingGradient.ts")).vanishingGradient as unknown as Definition,
+  },
+  {
     id: "dropout",
     kind: "method",
     field: "regularizers",

@@ -1,5 +1,5 @@
 import type { Model } from "../kinds/index.ts";
-import { slice, squeeze } from "../tensor/index.ts";
+import { moveAxis, reshape, slice, squeeze } from "../tensor/index.ts";
 import { lecunNormal } from "./initializers.ts";
 import { embedding } from "./languageModel.ts";
 import { linear } from "./layers.ts";
@@ -19,15 +19,21 @@ export interface RecurrentModelOptions extends Pick<RecurrentOptions, "init"> {
   readonly layers?: number;
 }
 
+/** Images [channels, height, width] as sequences of their rows. */
+const byRow: ModuleOf = stateless(
+  ([channels, height, width]) => [height, channels * width],
+  (x) => reshape(moveAxis(x, 1, 2), [x.shape[0], x.shape[2], -1]),
+);
+
 const layersOf = ({ cell = "tanh", units = 64, layers = 1, init }: RecurrentModelOptions) => ({
   name: `${cell}(${units}x${layers})`,
   stages: Array.from({ length: layers }, (_, i) => recurrent(`recurrent.${i}`, units, { cell, init })).flat(),
 });
 
 /**
- * Recurrent layers over sequences [tokens, width], and a prediction from the last state. Its places: for each layer
- * `recurrent.i.input`, what the input adds at each token, and `recurrent.i`, the states [n, tokens, units]; then
- * `features`, the last state.
+ * Recurrent layers over sequences [tokens, width], or images row by row, and a prediction from the last state. Its
+ * places: `rows` for images; for each layer `recurrent.i.input`, what the input adds at each token, and `recurrent.i`,
+ * the states [n, tokens, units]; then `features`, the last state.
  */
 export function recurrentModel(
   shape: readonly number[],
@@ -35,8 +41,10 @@ export function recurrentModel(
   options: RecurrentModelOptions = {},
 ): Model {
   const { name, stages } = layersOf(options);
+  const rows = shape.length === 3 ? [{ name: "rows", part: byRow }] : [];
   const head = linear(outputs, { init: lecunNormal, head: true });
   return staged(name, shape, [
+    ...rows,
     ...stages,
     { name: "features", part: lastToken },
     { name: "head", part: head },

@@ -5,7 +5,7 @@ import type { NdArray } from "../../src/array/ndarray.ts";
 import { stream } from "../../src/array/random.ts";
 import { OckhamError } from "../../src/error.ts";
 import type { Dataset, Definition, Loss, Model, Optimizer } from "../../src/kinds/index.ts";
-import { cnn, mlp } from "../../src/nn/index.ts";
+import { cnn, mlp, recurrentModel } from "../../src/nn/index.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { sgd } from "../../src/parts/optimizers/sgd.ts";
@@ -71,13 +71,19 @@ function plan(
       },
       data,
     );
-  try {
-    return make(mlp(image, outputs, [7, 5]));
-  } catch (error) {
-    if (error instanceof OckhamError && error.code === "conflict")
-      return make(cnn(image, outputs, { channels: [4, 8], dense: 6 }));
-    throw error;
-  }
+  const models = [
+    () => mlp(image, outputs, [7, 5]),
+    () => cnn(image, outputs, { channels: [4, 8], dense: 6 }),
+    () => recurrentModel(image, outputs, { units: 5 }),
+  ];
+  for (const model of models)
+    try {
+      return make(model());
+    } catch (error) {
+      if (model === models.at(-1) || !(error instanceof OckhamError && error.code === "conflict"))
+        throw error;
+    }
+  throw new Error("no model");
 }
 
 const dataOf = (p: Plan): Dataset => (p.shape.task === "classification" ? classified : measured);
