@@ -37,6 +37,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   l2: async () => (await import("./penalties/l2.ts")).l2,
   "nc-regularizers": async () => (await import("./penalties/ncRegularizers.ts")).ncRegularizers,
   "norm-loss": async () => (await import("./penalties/normLoss.ts")).normLoss,
+  "vanishing-gradient": async () => (await import("./penalties/vanishingGradient.ts")).vanishingGradient,
   dropout: async () => (await import("./regularizers/dropout.ts")).dropout,
   "early-stopping": async () => (await import("./regularizers/earlyStopping.ts")).earlyStopping,
   "l1-prox": async () => (await import("./regularizers/l1Prox.ts")).l1Prox,

@@ -8,6 +8,8 @@ export * from "./models.ts";
 export * from "./module.ts";
 export * from "./named.ts";
 export * from "./positions.ts";
+export * from "./recurrent.ts";
+export * from "./recurrentModels.ts";
 export * from "./transformer.ts";
 export * from "./unet.ts";
 export * from "./upsample.ts";

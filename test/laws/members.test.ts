@@ -5,7 +5,7 @@ import type { NdArray } from "../../src/array/ndarray.ts";
 import { stream } from "../../src/array/random.ts";
 import { OckhamError } from "../../src/error.ts";
 import type { Dataset, Definition, Loss, Model, Optimizer } from "../../src/kinds/index.ts";
-import { cnn, mlp, resnet } from "../../src/nn/index.ts";
+import { cnn, mlp, recurrentModel, resnet } from "../../src/nn/index.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { sgd } from "../../src/parts/optimizers/sgd.ts";
@@ -76,16 +76,17 @@ function plan(
     () => mlp(image, outputs, [7, 5]),
     () => cnn(image, outputs, { channels: [4, 8], dense: 6 }),
     () => resnet(image, outputs, { channels: [3, 4] }),
+    () => recurrentModel(image, outputs, { units: 5 }),
   ];
   // the first that has what the member needs
-  for (const [i, model] of models.entries())
+  for (const model of models)
     try {
       return make(model());
     } catch (error) {
-      if (!(error instanceof OckhamError && error.code === "conflict") || i === models.length - 1)
+      if (model === models.at(-1) || !(error instanceof OckhamError && error.code === "conflict"))
         throw error;
     }
-  throw new Error("unreachable");
+  throw new Error("no model");
 }
 
 const dataOf = (p: Plan): Dataset => (p.shape.task === "classification" ? classified : measured);
