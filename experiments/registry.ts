@@ -12,12 +12,20 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "clip-norm": async () => (await import("./gradients/clipNorm.ts")).clipNorm,
   adam: async () => (await import("./optimizers/adam.ts")).adam,
   amp: async () => (await import("./optimizers/amp.ts")).amp,
+  egn: async () => (await import("./optimizers/egn.ts")).egn,
   gam: async () => (await import("./optimizers/gam.ts")).gam,
   lawn: async () => (await import("./optimizers/lawn.ts")).lawn,
+  "non-euclidean-trust-region": async () =>
+    (await import("./optimizers/nonEuclideanTrustRegion.ts")).nonEuclideanTrustRegion,
+  "norm-anthology": async () => (await import("./optimizers/normAnthology.ts")).normAnthology,
   sam: async () => (await import("./optimizers/sam.ts")).sam,
   sgd: async () => (await import("./optimizers/sgd.ts")).sgd,
   "sgd-sai": async () => (await import("./optimizers/sgdSai.ts")).sgdSai,
+  "spectral-condition": async () =>
+    (await import("./parametrizations/spectralCondition.ts")).spectralCondition,
   "weight-compander": async () => (await import("./parametrizations/weightCompander.ts")).weightCompander,
+  "weight-conditioning": async () =>
+    (await import("./parametrizations/weightConditioning.ts")).weightConditioning,
   gor: async () => (await import("./penalties/gor.ts")).gor,
   "jacobian-nuclear": async () => (await import("./penalties/jacobianNuclear.ts")).jacobianNuclear,
   l1: async () => (await import("./penalties/l1.ts")).l1,
