@@ -242,6 +242,9 @@ export const weightConditioning = experiment({
         "epochs of none": meanOf(column(none, "epochs")),
         "epochs of weight normalization": meanOf(column(normed, "epochs")),
         "condition number of none at the end": meanOf(column(none, "kappa")),
+        "share of runs of none that diverge on the picture": meanOf(
+          column(those(reports, { arm: "none", data: "picture" }), "diverged"),
+        ),
         "PSNR of none on the picture": psnr("none"),
         "PSNR of weight normalization on the picture": psnr("weight-norm"),
         "PSNR of conditioned on the picture": psnr("conditioned"),
