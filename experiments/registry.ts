@@ -22,12 +22,20 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   saf: async () => (await import("./losses/saf.ts")).saf,
   adam: async () => (await import("./optimizers/adam.ts")).adam,
   amp: async () => (await import("./optimizers/amp.ts")).amp,
+  egn: async () => (await import("./optimizers/egn.ts")).egn,
   gam: async () => (await import("./optimizers/gam.ts")).gam,
   lawn: async () => (await import("./optimizers/lawn.ts")).lawn,
+  "non-euclidean-trust-region": async () =>
+    (await import("./optimizers/nonEuclideanTrustRegion.ts")).nonEuclideanTrustRegion,
+  "norm-anthology": async () => (await import("./optimizers/normAnthology.ts")).normAnthology,
   sam: async () => (await import("./optimizers/sam.ts")).sam,
   sgd: async () => (await import("./optimizers/sgd.ts")).sgd,
   "sgd-sai": async () => (await import("./optimizers/sgdSai.ts")).sgdSai,
+  "spectral-condition": async () =>
+    (await import("./parametrizations/spectralCondition.ts")).spectralCondition,
   "weight-compander": async () => (await import("./parametrizations/weightCompander.ts")).weightCompander,
+  "weight-conditioning": async () =>
+    (await import("./parametrizations/weightConditioning.ts")).weightConditioning,
   "flops-regularizer": async () => (await import("./penalties/flopsRegularizer.ts")).flopsRegularizer,
   gor: async () => (await import("./penalties/gor.ts")).gor,
   "gradient-regularization": async () =>

@@ -648,6 +648,49 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./methods/optimizers/amp.ts")).amp as unknown as Definition,
   },
   {
+    id: "egn",
+    kind: "method",
+    field: "optimizers",
+    summary: "Gauss-Newton steps, solved exactly in the dimension of the batch",
+    doc: "Exact Gauss-Newton: solves the damped Gauss-Newton system of a batch without forming it.\n\n  (J' Q J / n + damping I) d = -g          J: outputs of the n examples in the parameters, Q: Hessian of the losses\n  m <- momentum m + (1 - momentum) d,  d = m / (1 - momentum^t),  w <- w + size d\n\nThe matrix has as many rows as parameters; by the push-through identity a system of n x outputs rows is solved\ninstead, by Cholesky. `lineSearch`: size starts at 1.5 of the last (at most the rate) and falls by 0.8, up to 15\ntimes, until the objective of the batch falls by 0.1 size <g, d>; else size = rate. `adaptive`: damping grows by 1 %\nwhere the objective fell by less than 0.25 of what the model says, and shrinks by 1 % above 0.75. A backward pass an\noutput; Q is that of cross entropy or the mean squared error, whatever the loss; g is the gradient given, penalties\nincluded. Wants rates near 1. Takes examples one by one: throws `conflict` for models with batch normalization.",
+    paper: {
+      id: "egn",
+      title: "Exact Gauss-Newton Optimization for Training Deep Neural Networks",
+      authors: ["Mikalai Korbit", "Adeyemi D. Adeoye", "Alberto Bemporad", "Mario Zanon"],
+      year: 2024,
+      arxiv: "2405.14402",
+      url: "https://github.com/cor3bit/somax",
+      where: "gn/egn.py in the authors' code",
+      deviations: [
+        "the authors solve (Q J J' + n damping I) z = r by LU and take d = -J' z; with Q = S S' the same direction is found from the symmetric system in S' J J' S, and for any gradient, so that other methods combine",
+        "adaptive damping, which the released code refuses, follows its commented part and the paper",
+        "all sizes of the line search are evaluated at once",
+      ],
+    },
+    options: {
+      damping: {
+        default: 1,
+        doc: "added to the Gauss-Newton matrix (lambda in the paper)",
+        range: "a number above 0",
+        grid: [0.1, 0.3, 1, 3],
+      },
+      momentum: {
+        default: 0.9,
+        doc: "share of the past kept in the mean direction",
+        range: "a number from 0 to below 1",
+        grid: [0, 0.9],
+      },
+      lineSearch: {
+        default: true,
+        doc: "search the step size below the rate",
+        range: "true or false",
+        grid: [true, false],
+      },
+      adaptive: { default: true, doc: "adapt the damping", range: "true or false", grid: [true, false] },
+    },
+    load: async () => (await import("./methods/optimizers/egn.ts")).egn as unknown as Definition,
+  },
+  {
     id: "gam",
     kind: "method",
     field: "optimizers",
@@ -744,6 +787,63 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./methods/optimizers/lawn.ts")).lawn as unknown as Definition,
   },
   {
+    id: "non-euclidean-trust-region",
+    kind: "method",
+    field: "optimizers",
+    summary: "steps of fixed length in the spectral norm, along averaged gradients",
+    doc: "Trust-region descent: the step of a fixed length, in a norm of choice, that lowers a linear model most.\n\n  m <- momentum m + (1 - momentum) g\n  w <- (1 - decay) w - rate argmax{<m, t> : |t| <= 1}\n\nThe radius is the learning rate. Norms of matrices: `spectral` (the step is U V' of m = U S V', which is Muon),\n`sign` (largest |entry|, signSGD) or `l2`; of vectors: `sign` or `l2`. Averaging comes before orthogonalization, so\nthat the noise of single gradients cancels. With decay b, spectral norms stay below rate / b. `extrapolate` takes\nthe gradient at w + (momentum / (1 - momentum)) (w - w before), for smooth second derivatives.\nKernels with a window are flattened to [out, rest].",
+    paper: {
+      id: "non-euclidean-trust-region",
+      title:
+        "Understanding Gradient Orthogonalization for Deep Learning via Non-Euclidean Trust-Region Optimization",
+      authors: ["Dmitry Kovalev"],
+      year: 2025,
+      arxiv: "2503.12645",
+      where: "algorithm 1; algorithm 2 with `extrapolate`",
+      deviations: [
+        "the mean starts from zero; only its direction counts, so the first step is along the first gradient",
+        "only the part of the composite term R that is weight decay, in the decoupled form of the catalogue's card",
+        "momentum is the paper's 1 - alpha",
+      ],
+    },
+    options: {
+      norm: {
+        default: "spectral",
+        doc: "norm of matrices",
+        range: '"spectral" or "sign" or "l2"',
+        grid: ["spectral", "sign", "l2"],
+      },
+      vectors: { default: "sign", doc: "norm of vectors", range: '"sign" or "l2"', grid: ["sign", "l2"] },
+      momentum: {
+        default: 0.95,
+        doc: "share of the past kept in the mean gradient (1 - alpha in the paper)",
+        range: "a number from 0 to below 1",
+        grid: [0.9, 0.95],
+      },
+      decay: {
+        default: 0,
+        doc: "share of the weights taken off at each step (beta)",
+        range: "a number of at least 0",
+        grid: [0, 0.0001, 0.001, 0.01],
+      },
+      extrapolate: {
+        default: false,
+        doc: "take the gradient ahead of the last step",
+        range: "true or false",
+        grid: [true, false],
+      },
+      orthogonalization: {
+        default: "muon",
+        doc: "five steps of Muon, or 20 cubic ones, which converge",
+        range: '"muon" or "cubic"',
+        grid: ["muon", "cubic"],
+      },
+    },
+    load: async () =>
+      (await import("./methods/optimizers/nonEuclideanTrustRegion.ts"))
+        .nonEuclideanTrustRegion as unknown as Definition,
+  },
+  {
     id: "sam",
     kind: "method",
     field: "optimizers",
@@ -766,6 +866,48 @@ export const registry: readonly Entry[] = [
       },
     },
     load: async () => (await import("./methods/optimizers/sam.ts")).sam as unknown as Definition,
+  },
+  {
+    id: "spectral-condition",
+    kind: "method",
+    field: "parametrizations",
+    summary: "initial weights and rates by layer, so that feature learning does not depend on width",
+    doc: "The spectral condition: weights and their changes have spectral norms of the order sqrt(out / in), so that features\nchange by as much as they are large, at any width, and the best rate does not move with the width.\n\n  initial w ~ N(0, s^2),  s = gain min(1, sqrt(out / in)) / sqrt(in)          biases as the model has them\n  rate of w = rate out / in          for SGD; rate / in for Adam; biases count as in = 1\n\nKernels with a window are flattened to [out, in]. `explicit` needs no scaled rates: the gradient of each weight\nbecomes sqrt(out / in) g / |g|_2, its spectral norm by Gram iteration, for plain SGD. Equivalent to maximal-update\nparametrization. The change that an optimizer proposes is what is scaled, so weight decay is too.",
+    paper: {
+      id: "spectral-condition",
+      title: "A Spectral Condition for Feature Learning",
+      authors: ["Greg Yang", "James B. Simon", "Jeremy Bernstein"],
+      year: 2023,
+      arxiv: "2310.17813",
+      where: "condition 1 and section 4",
+      deviations: [
+        "windows of convolutions are flattened into the inputs; the paper treats dense layers",
+        "the rates of Adam follow from the same argument (the entries of its updates are about 1); the paper gives SGD's",
+      ],
+    },
+    options: {
+      optimizer: {
+        default: "sgd",
+        doc: "whose rates are scaled",
+        range: '"sgd" or "adam"',
+        grid: ["sgd", "adam"],
+      },
+      gain: {
+        default: 1.4142135623730951,
+        doc: "initial size of activations (sqrt 2 keeps it through relu)",
+        range: "a number above 0",
+        grid: [1, 1.4142135623730951],
+      },
+      explicit: {
+        default: false,
+        doc: "divide gradients by their spectral norm instead of scaling rates",
+        range: "true or false",
+        grid: [true, false],
+      },
+    },
+    load: async () =>
+      (await import("./methods/parametrizations/spectralCondition.ts"))
+        .spectralCondition as unknown as Definition,
   },
   {
     id: "flops-regularizer",
@@ -940,6 +1082,36 @@ export const registry: readonly Entry[] = [
     },
     load: async () =>
       (await import("./methods/penalties/ncRegularizers.ts")).ncRegularizers as unknown as Definition,
+  },
+  {
+    id: "vanishing-gradient",
+    kind: "method",
+    field: "penalties",
+    summary: "errors keep their size on the way back through time",
+    doc: "Keeps errors from vanishing on their way back through a recurrent layer.\n\n  penalty = strength mean of (r_k - 1)^2\n  r_k = |(d_k f'_k) W|^2 / |d_k|^2\n\nd_k is the error dE/dh_k propagated back to the state at token k, f'_k the slope of the units there and W the\nrecurrent matrix, so r_k tells how much of the error reaches the state before; the mean is over the tokens and\nexamples with |d_k|^2 of at least 1e-20. d and f' are taken as constants: only the W written here is differentiated.\nErrors then keep their length along the directions that matter, and tasks with long delays can be learned; a large\nstrength invites exploding gradients, so clip them (`clip-norm`). Costs another pass back. Acts on every layer of tanh\nor relu units that runs from the first token to the last. Throws `conflict` for a model without one.",
+    paper: {
+      id: "pascanu-clip-omega",
+      title: "On the difficulty of training Recurrent Neural Networks",
+      authors: ["Razvan Pascanu", "Tomas Mikolov", "Yoshua Bengio"],
+      year: 2012,
+      arxiv: "1211.5063",
+      url: "https://github.com/pascanur/trainingRNNs",
+      where: "eq. 9 and 10; RNN.py in the authors' code",
+      deviations: [
+        "as the authors' code and not the paper: squared norms in r, by example, and the mean over those whose error is not too small",
+        "the error is that of the mean loss of the batch, without other penalties; the code has no others",
+      ],
+    },
+    options: {
+      strength: {
+        default: 2,
+        doc: "cost of a unit of the term (alpha in the paper)",
+        range: "a number above 0",
+        grid: [0.5, 1, 2, 4],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/vanishingGradient.ts")).vanishingGradient as unknown as Definition,
   },
   {
     id: "dropout",
@@ -1312,6 +1484,59 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./parts/optimizers/adam.ts")).adam as unknown as Definition,
   },
   {
+    id: "norm-anthology",
+    kind: "optimizer",
+    field: "optimizers",
+    summary: "steepest descent under a norm for each role of weights",
+    doc: "Steepest descent under a norm of all weights: the largest, over arrays, of a norm chosen by what the array does.\n\n  w_l <- w_l - size d_l          d_l = argmax of <g_l, t> over t of norm 1\n  size = rate, times sum_l <g_l, d_l> (the dual norm of the gradient) with `dual`\n\n`max`: largest |entry|, d = sign g, which is Adam without averages. `spectral`: d = U V' of g = U S V', which is\nShampoo without accumulation (vectors: Euclidean). `modular`: matrices from RMS to RMS, sqrt(out / in) U V';\nembeddings each row over its RMS; vectors over their RMS. `euclidean`: g / |g|, by array. `adaptive`: Prodigy without\naverages, rate size with size <- max(size, <g, w_0 - w> / dual norm), from 1e-6, so that no rate need be known.\nKernels with a window are flattened to [out, rest]. No momentum: combine with methods that average gradients.",
+    paper: {
+      id: "norm-anthology",
+      title: "Old Optimizer, New Norm: An Anthology",
+      authors: ["Jeremy Bernstein", "Laker Newhouse"],
+      year: 2024,
+      arxiv: "2409.20325",
+      where: "propositions 1, 4, 5, 6 and 8",
+      deviations: [
+        "the paper derives optimizers and trains none; roles and scales of `modular` are those of its section on metrized networks",
+        "`adaptive` sets the factor on the rate for any of the norms; the paper has it for signs",
+      ],
+    },
+    options: {
+      norms: {
+        default: "modular",
+        doc: "the norm of each array",
+        range: '"modular" or "spectral" or "max" or "euclidean"',
+        grid: ["modular", "spectral", "max", "euclidean"],
+      },
+      dual: {
+        default: false,
+        doc: "steps as long as the gradient's dual norm",
+        range: "true or false",
+        grid: [true, false],
+      },
+      adaptive: {
+        default: false,
+        doc: "find the step size as Prodigy does",
+        range: "true or false",
+        grid: [true, false],
+      },
+      initial: {
+        default: 0.000001,
+        doc: "the step size that `adaptive` starts from (eta_0)",
+        range: "a number above 0",
+        grid: [0.000001],
+      },
+      orthogonalization: {
+        default: "cubic",
+        doc: "U V' to float32 precision, or by Muon's five steps",
+        range: '"cubic" or "muon"',
+        grid: ["cubic", "muon"],
+      },
+    },
+    load: async () =>
+      (await import("./parts/optimizers/normAnthology.ts")).normAnthology as unknown as Definition,
+  },
+  {
     id: "sgd",
     kind: "optimizer",
     field: "optimizers",
@@ -1414,6 +1639,41 @@ export const registry: readonly Entry[] = [
     },
     load: async () =>
       (await import("./parts/parametrizations/weightCompander.ts")).weightCompander as unknown as Definition,
+  },
+  {
+    id: "weight-conditioning",
+    kind: "parametrization",
+    field: "parametrizations",
+    summary: "rows of weights brought to unit length, for a lower condition number",
+    doc: "Weight conditioning: the layer uses a weight whose rows have been brought to unit length, which narrows the gap\nbetween its largest and smallest singular value.\n\n  w = D v,  D = diag(1 / (|v_i| + epsilon))          v_i the i-th row of v [out, in ...], flattened\n\nOf all diagonal scalings of the rows, this one is within sqrt(out) of the best condition number (Van der Sluis).\nUnlike weight normalization there is no learned length. v starts at the usual initial weights, so the first\noutputs differ from the plain model's; gradients flow through D. `column` scales columns (inputs and window)\ninstead. Penalties see w, weight decay acts on v.",
+    paper: {
+      id: "weight-conditioning",
+      title: "Weight Conditioning for Smooth Optimization of Neural Networks",
+      authors: ["Hemanth Saratchandran", "Thomas X. Wang", "Simon Lucey"],
+      year: 2024,
+      arxiv: "2409.03424",
+      deviations: [
+        "only the abstract and the introduction could be read: row equilibration in the forward pass is the catalogue's reading, and so is epsilon; which layers is an option",
+      ],
+    },
+    options: {
+      axis: {
+        default: "row",
+        doc: "what is brought to unit length",
+        range: '"row" or "column"',
+        grid: ["row", "column"],
+      },
+      layers: {
+        default: "all",
+        doc: "every layer, or all but the one that makes the prediction",
+        range: '"all" or "hidden"',
+        grid: ["all", "hidden"],
+      },
+      epsilon: { default: 1e-8, doc: "added to the length", range: "a number above 0", grid: [1e-8] },
+    },
+    load: async () =>
+      (await import("./parts/parametrizations/weightConditioning.ts"))
+        .weightConditioning as unknown as Definition,
   },
   {
     id: "gor",

@@ -1,8 +1,9 @@
-import { add, log, mul, neg, reciprocal, sqrt, sub } from "../elementwise.ts";
+import { add, cast, div, less, log, mul, neg, sqrt, sub } from "../elementwise.ts";
 import type { Tensor } from "../graph.ts";
 import { matmul } from "../products.ts";
 import { sum } from "../reductions.ts";
-import { broadcast, expandDims, squeeze, swapLast } from "../shaping.ts";
+import { scan } from "../scan.ts";
+import { broadcast, concat, expandDims, iota, slice, squeeze, swapLast } from "../shaping.ts";
 import { customGradient } from "../transforms.ts";
 import {
   block,
@@ -11,18 +12,51 @@ import {
   eye,
   lowerPart,
   orderOf,
+  sizesOf,
   symmetrized,
   withRightSide,
 } from "./matrices.ts";
 import { lowerBlocks, triangularSolve } from "./triangular.ts";
 
-/** L and its inverse, from those of the two halves. The corner A21 L11'^-1 is refined once. */
-function factors(a: Tensor): { readonly l: Tensor; readonly inverse: Tensor } {
+interface Factors {
+  readonly l: Tensor;
+  readonly inverse: Tensor;
+}
+
+/** Sizes up to which columns are eliminated one by one, in a loop. */
+const small = 32;
+
+/** Rows of [A | I] eliminated without pivoting become [D^1/2 L' | D^1/2 L^-1], D the squares of L's diagonal. */
+function eliminated(a: Tensor): Factors {
+  const { columns: n, lead } = sizesOf("cholesky", a);
+  const lower = lowerPart(a);
+  const whole = sub(add(lower, swapLast(lower)), diagonal(diagonalOf(a)));
+  const slices = {
+    column: slice(eye(2 * n, a.dtype), 0, 0, n),
+    pivot: eye(n, a.dtype),
+    below: cast(less(expandDims(iota(n), 1), iota(n)), a.dtype),
+  };
+  const [last] = scan(
+    (w: Tensor, { column, pivot, below }: typeof slices) => {
+      const row = matmul(expandDims(pivot, 0), w);
+      const factors = mul(div(matmul(w, column), matmul(row, column)), below);
+      return [sub(w, matmul(expandDims(factors, -1), row)), null];
+    },
+    concat([whole, broadcast(eye(n, a.dtype), [...lead, n, n])], -1),
+    slices,
+  );
+  const upper = block(last, [0, n], [0, n]);
+  const root = expandDims(sqrt(diagonalOf(upper)), -1);
+  return {
+    l: lowerPart(swapLast(div(upper, root))),
+    inverse: lowerPart(div(block(last, [0, n], [n, 2 * n]), root)),
+  };
+}
+
+/** L and its inverse; of large matrices from those of the two halves, with the corner A21 L11'^-1 refined once. */
+function factors(a: Tensor): Factors {
   const n = a.shape[a.shape.length - 1];
-  if (n === 1) {
-    const root = sqrt(a);
-    return { l: root, inverse: reciprocal(root) };
-  }
+  if (n <= small) return eliminated(a);
   const half = Math.ceil(n / 2);
   const first = factors(block(a, [0, half], [0, half]));
   const corner = block(a, [half, n], [0, half]);
@@ -51,9 +85,9 @@ const factor: (a: Tensor) => Tensor = customGradient(
 
 /**
  * The lower triangular L [..., n, n] with a positive diagonal and A = L L', for symmetric positive definite A
- * [..., n, n], of which the lower triangle is read; NaN where A is not positive definite. By halves, down to single
- * entries: about 20 n operations. The gradient is symmetric; Murray 2016, "Differentiation of the Cholesky
- * decomposition", section 3. Throws `bad-shape`.
+ * [..., n, n], of which the lower triangle is read; NaN where A is not positive definite. By halves down to 32 columns,
+ * which a loop eliminates. The gradient is symmetric; Murray 2016, "Differentiation of the Cholesky decomposition",
+ * section 3. Throws `bad-shape`.
  */
 export function cholesky(a: Tensor): Tensor {
   orderOf("cholesky", a);
