@@ -14,6 +14,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "comp-sum": async () => (await import("./losses/compSum.ts")).compSum,
   ensloss: async () => (await import("./losses/ensloss.ts")).ensloss,
   saf: async () => (await import("./losses/saf.ts")).saf,
+  stablemax: async () => (await import("./losses/stablemax.ts")).stablemax,
   adam: async () => (await import("./optimizers/adam.ts")).adam,
   amp: async () => (await import("./optimizers/amp.ts")).amp,
   gam: async () => (await import("./optimizers/gam.ts")).gam,
