@@ -11,6 +11,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   ridge: async () => (await import("./estimators/ridge.ts")).ridge,
   "clip-norm": async () => (await import("./gradients/clipNorm.ts")).clipNorm,
   "adv-comp-sum": async () => (await import("./losses/advCompSum.ts")).advCompSum,
+  "bag-loss": async () => (await import("./losses/bagLoss.ts")).bagLoss,
   "comp-sum": async () => (await import("./losses/compSum.ts")).compSum,
   ensloss: async () => (await import("./losses/ensloss.ts")).ensloss,
   saf: async () => (await import("./losses/saf.ts")).saf,

@@ -198,6 +198,30 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./methods/losses/advCompSum.ts")).advCompSum as unknown as Definition,
   },
   {
+    id: "bag-loss",
+    kind: "method",
+    field: "losses",
+    summary: "learns from the mean response of bags of examples",
+    doc: "Learns from bags of examples of which only the mean response is known.\n\n  loss_i = (1 - strength) loss(mean prediction of i's bag, mean target) + strength loss(prediction_i, mean target)\n\nStrength 0 is the bag loss, 1 the instance loss. For squared errors the second is the first and the variance of the\npredictions within a bag, so that strength is that of a penalty on it; between them is a bias that can be worth its\nvariance. The loss is the run's own; of classes, probabilities are averaged. Bags are the data's groups: where a batch\nhas only a part of one, that part (`inBags` makes data whose bags are drawn whole). Single targets are used in no other\nway than by their mean. Fills `losses`; in evaluation it is the run's loss. Throws `conflict` for data without groups.",
+    paper: {
+      id: "aggregate-responses",
+      title: "Learning from Aggregate responses: Instance Level versus Bag Level Loss Functions",
+      authors: ["Adel Javanmard", "Lin Chen", "Vahab Mirrokni", "Ashwinkumar Badanidiyuru", "Gang Fu"],
+      year: 2024,
+      arxiv: "2401.11081",
+      where: "section 2: the bag, instance and interpolating losses",
+    },
+    options: {
+      strength: {
+        default: 0.3,
+        doc: "share of the instance loss (rho in the paper)",
+        range: "a number from 0 to 1",
+        grid: [0, 0.1, 0.3, 0.5, 1],
+      },
+    },
+    load: async () => (await import("./methods/losses/bagLoss.ts")).bagLoss as unknown as Definition,
+  },
+  {
     id: "ensloss",
     kind: "method",
     field: "losses",

@@ -17,14 +17,28 @@ const turn = () =>
     (globalThis.setImmediate ?? setTimeout)(resolve);
   });
 
-/** The examples come in an order of each epoch's own, a permutation drawn from the seed and the epoch alone. */
+/** The bags of some rows each, in this order, as rows. */
+const rowsOf = (bags: Int32Array, together: number): Int32Array =>
+  together === 1
+    ? bags
+    : Int32Array.from(
+        { length: bags.length * together },
+        (_, i) => bags[Math.floor(i / together)] * together + (i % together),
+      );
+
+/**
+ * The examples come in an order of each epoch's own, a permutation drawn from the seed and the epoch alone; those that
+ * belong together stay so.
+ */
 export function batchesOf({ stepsPerEpoch, batchSize, shape }: Plan, seeds: readonly number[]): Batches {
   const streams = seeds.map((seed) => stream(runKey(seed)).split("order"));
   const orders = new Map<number, Int32Array[]>();
 
   const epochOf = (step: number) => Math.floor(step / stepsPerEpoch);
+  const { size, together } = shape;
   const ordersOf = (epoch: number): Int32Array[] => {
-    const known = orders.get(epoch) ?? streams.map((s) => s.split(epoch).permutation(shape.size));
+    const known =
+      orders.get(epoch) ?? streams.map((s) => rowsOf(s.split(epoch).permutation(size / together), together));
     orders.set(epoch, known);
     return known;
   };
