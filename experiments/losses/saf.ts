@@ -25,7 +25,7 @@ import { type Finished, trainArms } from "../common/train.ts";
 import { rates, sweep, use } from "../common/use.ts";
 
 const sizes: Readonly<Record<Scale, { train: number; seeds: number; epochs: number }>> = {
-  smoke: { train: 60, seeds: 1, epochs: 2 },
+  smoke: { train: 40, seeds: 1, epochs: 1 },
   quick: { train: 1000, seeds: 4, epochs: 30 },
   full: { train: 1000, seeds: 5, epochs: 60 },
 };

@@ -1,5 +1,15 @@
 import { type DType, sameShape, sizeOf } from "../array/ndarray.ts";
-import type { Arithmetic, Attributes, Comparison, Pool, Primitive, Tensor, Unary, Window } from "./graph.ts";
+import type {
+  Arithmetic,
+  Attributes,
+  Comparison,
+  Node,
+  Pool,
+  Primitive,
+  Tensor,
+  Unary,
+  Window,
+} from "./graph.ts";
 
 export interface Typed {
   readonly shape: readonly number[];
@@ -90,8 +100,10 @@ export const convSizes = (spatial: Shape, kernel: Shape, w: Window): number[] =>
 export const poolSizes = (spatial: Shape, p: Pool): number[] =>
   spatial.map((n, i) => slid(n, p.kernel[i], p.strides[i], p.padding[i]));
 
+const spatial = (dimensions: number): boolean => dimensions >= 1 && dimensions <= 3;
+
 function windowProblem(w: Window, dimensions: number): string | null {
-  if (dimensions < 1 || dimensions > 2) return "it takes one or two spatial dimensions";
+  if (!spatial(dimensions)) return "it takes one to three spatial dimensions";
   for (const list of [w.strides, w.padding, w.dilation])
     if (list.length !== dimensions) return `strides, padding and dilation need ${dimensions} entries each`;
   if ([...w.strides, ...w.dilation].some((n) => !(Number.isInteger(n) && n >= 1)))
@@ -103,8 +115,7 @@ const pooling =
   (dtype: (x: Tensor) => DType): ShapeRule<"maxPool" | "argMaxPool" | "sumPool"> =>
   ([x], p) => {
     const dimensions = x.shape.length - 2;
-    if (dimensions < 1 || dimensions > 2)
-      return problem("it takes [n, channels, ...one or two spatial axes]");
+    if (!spatial(dimensions)) return problem("it takes [n, channels, ...one to three spatial axes]");
     if (p.kernel.length !== dimensions || p.strides.length !== dimensions || p.padding.length !== dimensions)
       return problem(`kernel, strides and padding need ${dimensions} entries each`);
     if (p.padding.some(([low, high], i) => low >= p.kernel[i] || high >= p.kernel[i]))
@@ -289,6 +300,24 @@ const rules: { readonly [P in Primitive]: ShapeRule<P> } = {
     const total = inputs.reduce((n, t) => n + t.shape[at], 0);
     return { shape: first.shape.map((n, i) => (i === at ? total : n)), dtype: first.dtype };
   },
+  scan: (inputs, { body: { carry, slices, outside, next }, length }) => {
+    if (!(Number.isInteger(length) && length >= 1)) return problem(`it cannot take ${length} steps`);
+    const given = [...carry, ...slices.map((t) => ({ ...t, shape: [length, ...t.shape] })), ...outside];
+    const wrong = [...carry.map((t, i) => [t, next[i]]), ...given.map((t, i) => [t, inputs[i]])].find(
+      ([a, b]) => a.dtype !== b?.dtype || !sameShape(a.shape, b.shape),
+    );
+    return wrong === undefined && given.length === inputs.length
+      ? { shape: [], dtype: "float32" }
+      : problem("what it is given does not fit its body");
+  },
+  last: ([loop], { index }) => {
+    const { shape, dtype } = (loop as Node<"scan">).attributes.body.next[index];
+    return { shape, dtype };
+  },
+  stacked: ([loop], { of }) => ({
+    shape: [(loop as Node<"scan">).attributes.length, ...of.shape],
+    dtype: of.dtype,
+  }),
   randomBits: ([key], { shape }) =>
     isKey(key)
       ? { shape: [...key.shape.slice(0, -1), ...shape], dtype: "uint32" }

@@ -13,6 +13,7 @@ import {
   type Unary,
   type Window,
 } from "../../src/tensor/graph.ts";
+import { add, mul, scan, sub, sum } from "../../src/tensor/index.ts";
 import { convSizes, poolSizes } from "../../src/tensor/shapes.ts";
 
 /** One use of a primitive: its operands and how it is applied to them. */
@@ -123,10 +124,10 @@ const reduction = (op: "sum" | "amax") =>
         .chain((axes) => sample(op, { axes, keep }, numbers(shape))),
     );
 
-/** A window of one or two dimensions with everything drawn, and a spatial size that it fits. */
+/** A window of one to three dimensions with everything drawn, and a spatial size that it fits. */
 const geometry = fc
   .record({
-    dimensions: fc.integer({ min: 1, max: 2 }),
+    dimensions: fc.integer({ min: 1, max: 3 }),
     groups: fc.integer({ min: 1, max: 3 }),
     n: fc.integer({ min: 1, max: 3 }),
     c: fc.integer({ min: 1, max: 3 }),
@@ -135,9 +136,10 @@ const geometry = fc
   .chain(({ dimensions, ...rest }) => {
     const per = (low: number, high: number) =>
       fc.array(fc.integer({ min: low, max: high }), { minLength: dimensions, maxLength: dimensions });
+    const wide = { arbitrary: per(5, 6), weight: dimensions < 3 ? 1 : 0 };
     return fc
       .record({
-        kernel: fc.oneof({ arbitrary: per(1, 3), weight: 4 }, { arbitrary: per(5, 6), weight: 1 }),
+        kernel: fc.oneof({ arbitrary: per(1, 3), weight: 4 }, wide),
         strides: per(1, 3),
         dilation: per(1, 2),
         low: per(0, 2),
@@ -160,7 +162,7 @@ const geometry = fc
 
 const pooling = fc
   .record({
-    dimensions: fc.integer({ min: 1, max: 2 }),
+    dimensions: fc.integer({ min: 1, max: 3 }),
     n: fc.integer({ min: 1, max: 3 }),
     c: fc.integer({ min: 1, max: 3 }),
     tiles: fc.boolean(),
@@ -231,6 +233,32 @@ const rowIndices = fc.record({
   lead: shapeOfRank(0, 2),
   rest: shapeOfRank(0, 2),
 });
+
+/** A loop whose steps use what is carried, scanned and outside; `give` picks what of it is looked at. */
+const loops = (give: (last: Tensor, all: Tensor) => Tensor): fc.Arbitrary<Sample> =>
+  fc
+    .record({
+      length: fc.integer({ min: 1, max: 4 }),
+      shape: shapeOfRank(0, 2),
+      reverse: fc.boolean(),
+      nested: fc.boolean(),
+    })
+    .chain(({ length, shape, reverse, nested }) => {
+      const build = ([start, xs, factor]: readonly Tensor[]): Tensor => {
+        const step = (carry: Tensor, x: Tensor): readonly [Tensor, Tensor] => {
+          const next = sub(x, mul(carry, factor));
+          return [next, sub(next, mul(carry, factor))];
+        };
+        const twice = (carry: Tensor, x: Tensor): readonly [Tensor, Tensor] => {
+          const [next, all] = scan((c: Tensor, _: object) => step(c, x), carry, {}, { length: 2 });
+          return [next, sum(all, { axes: [0] })];
+        };
+        return give(...scan(nested ? twice : step, start, xs, { reverse }));
+      };
+      return fc
+        .tuple(numbers(shape), numbers([length, ...shape]), numbers([]))
+        .map((arrays) => ({ arrays, build }));
+    });
 
 /** For every primitive, random uses of it. A missing primitive does not compile. */
 export const samples: Samples = {
@@ -353,6 +381,9 @@ export const samples: Samples = {
         ),
       ),
   ),
+  scan: loops((last, all) => add(last, sum(all, { axes: [0] }))),
+  last: loops((last) => last),
+  stacked: loops((_, all) => all),
   randomBits: fc
     .tuple(shapeOfRank(0, 3), shapeOfRank(0, 2))
     .chain(([shape, lead]) => sample("randomBits", { shape }, keys(lead))),
