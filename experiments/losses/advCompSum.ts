@@ -20,7 +20,7 @@ interface Sizes {
 }
 
 const sizes: Readonly<Record<Scale, Sizes>> = {
-  smoke: { train: 60, seeds: 1, epochs: 1, steps: 2, attacked: 50 },
+  smoke: { train: 32, seeds: 1, epochs: 1, steps: 1, attacked: 20 },
   quick: { train: 600, seeds: 2, epochs: 12, steps: 5, attacked: 300 },
   full: { train: 800, seeds: 5, epochs: 30, steps: 10, attacked: 600 },
 };

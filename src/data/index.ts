@@ -21,6 +21,7 @@ import { toys } from "./toy.ts";
 
 export { readNpyPair, readNpzSource } from "./arrayFiles.ts";
 export { type ArrayOptions, arraySource, npzSource } from "./arrays.ts";
+export { type BagOptions, inBags } from "./bags.ts";
 export { encodeColumns, type Feature, tableSource } from "./columns.ts";
 export { type CsvOptions, csvSource } from "./csv.ts";
 export { cacheFolder } from "./download.ts";

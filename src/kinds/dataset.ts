@@ -34,4 +34,6 @@ export interface Dataset {
   readonly group?: NdArray;
   /** int32 [n] */
   readonly domain?: NdArray;
+  /** Rows come in bags of so many, one bag after another, which batches never part; 1 unless told. */
+  readonly together?: number;
 }

@@ -31,18 +31,32 @@ function poolOf(examples: Int32Array, batchSize: number): Int32Array {
   return Int32Array.from({ length: times * once.length }, (_, i) => once[i % once.length]);
 }
 
-/** The orders in which one run passes through its data: permutations drawn from the seed and the number of the pass alone. */
+/** Bags of some rows each, in this order, as rows. */
+const rowsOf = (bags: Int32Array, together: number): Int32Array =>
+  together === 1
+    ? bags
+    : Int32Array.from(
+        { length: bags.length * together },
+        (_, i) => bags[Math.floor(i / together)] * together + (i % together),
+      );
+
+/**
+ * The orders in which one run passes through its data: permutations drawn from the seed and the number of the pass alone.
+ * Rows that belong together stay so; a bag stands in the data as often as its first row.
+ */
 function passesOf({ batchSize, shape }: Plan, { seed, examples }: Drawing) {
+  const { together } = shape;
   const random = stream(runKey(seed)).split("order");
-  const pool = examples && poolOf(examples, batchSize);
-  const size = pool?.length ?? shape.size;
-  const steps = Math.floor(size / batchSize);
+  const bags = examples?.filter((_, i) => i % together === 0);
+  const pool = bags && poolOf(bags, batchSize / together);
+  const size = pool?.length ?? shape.size / together;
+  const steps = Math.floor((size * together) / batchSize);
   const orders = new Map<number, Int32Array>();
   const orderOf = (pass: number): Int32Array => {
     const known = orders.get(pass);
     if (known !== undefined) return known;
     const order = random.split(pass).permutation(size);
-    const made = pool === undefined ? order : order.map((i) => pool[i]);
+    const made = rowsOf(pool === undefined ? order : order.map((i) => pool[i]), together);
     orders.set(pass, made);
     return made;
   };

@@ -63,6 +63,8 @@ export interface DataShape {
   readonly target: { readonly shape: readonly number[]; readonly dtype: DType };
   readonly classes: number;
   readonly groups: number;
+  /** Rows that are always drawn together. */
+  readonly together: number;
 }
 
 export interface Plan {
@@ -108,6 +110,7 @@ export const shapeOfData = (data: Dataset): DataShape => ({
   classes: data.classes.length,
   groups:
     data.group === undefined ? 0 : 1 + (data.group.data as Int32Array).reduce((a, b) => Math.max(a, b), 0),
+  together: data.together ?? 1,
 });
 
 /** The arrays of a data set as they are fed, by name. */
@@ -179,6 +182,7 @@ export function planOf(training: Training, data: Dataset): Plan {
   const epochs = training.epochs ?? 30;
   const stepsPerEpoch = Math.floor(data.size / batchSize);
   checkLoss(training.loss, data);
+  checkBags(batchSize, shape);
   const about: About = {
     model: training.model,
     task: data.task,
@@ -281,6 +285,17 @@ function checkLoss(loss: Loss, data: Dataset): void {
       "loss",
       `the loss is for ${loss.tasks.join(" and ")}, the data is for ${data.task}`,
       "choose a loss for this task",
+    );
+}
+
+/** Batches must be of whole bags. */
+function checkBags(batchSize: number, { together, size }: DataShape): void {
+  if (batchSize % together !== 0 || size % together !== 0)
+    throw new OckhamError(
+      "conflict",
+      "batchSize",
+      `batches of ${batchSize} from ${size} rows part bags of ${together}`,
+      `take a batch size that is a multiple of ${together}`,
     );
 }
 

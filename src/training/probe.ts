@@ -198,6 +198,8 @@ export function select(data: Dataset, index: ArrayLike<number>): Dataset {
     inputs: Object.fromEntries(Object.entries(data.inputs).map(([name, a]) => [name, rowsOf(a, index)])),
     target: rowsOf(data.target, index),
     ...Object.fromEntries(Object.entries(optional).filter(([, a]) => a !== undefined)),
+    // what is chosen may be parts of bags
+    together: undefined,
   };
 }
 
