@@ -1,5 +1,5 @@
 import type { Task } from "../kinds/index.ts";
-import type { Metric } from "./results.ts";
+import type { Metric, Setting } from "./results.ts";
 
 type Entry = readonly [name: string, title: string, better: Metric["better"], doc: string];
 
@@ -138,7 +138,16 @@ const tokens: readonly Metric[] = listed("score", "number", [
     "Exponential of the loss: among how many equally likely tokens the model still hesitates.",
   ],
   ["bitsPerCharacter", "bits a character", "lower", "Bits needed to write one character of the text."],
-]);
+]).concat(
+  listed("score", "percent", [
+    [
+      "nextTokenAccuracy",
+      "next-token accuracy",
+      "higher",
+      "Share of the places where the token that came next was thought the most likely.",
+    ],
+  ]),
+);
 
 const model: readonly Metric[] = [
   ...listed("model", "number", [
@@ -205,3 +214,9 @@ const byTask: Readonly<Record<Task, readonly Metric[]>> = {
 export function metricsFor(task: Task): readonly Metric[] {
   return [...byTask[task], ...model, ...cost];
 }
+
+/** The metrics of a comparison: those of its task, or of its setting where it has one of its own. */
+export const metricsOf = ({ data, protocol }: Pick<Setting, "data" | "protocol">): readonly Metric[] =>
+  protocol === undefined
+    ? metricsFor(data.task)
+    : [...protocol.measures.map((measure): Metric => ({ ...measure, group: "score" })), ...cost];

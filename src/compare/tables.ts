@@ -97,11 +97,20 @@ function namesColumn(rows: readonly Row[], winner: string | undefined): Column {
   return { title: "", align: "left", cells };
 }
 
-const BESIDE = ["calibrationError", "corruption", "negativeLogLikelihood", "mae"];
+const BESIDE = [
+  "calibrationError",
+  "corruption",
+  "negativeLogLikelihood",
+  "mae",
+  "bitsPerCharacter",
+  "nextTokenAccuracy",
+];
 const SHORT: Readonly<Record<string, string>> = {
   calibrationError: "calib. error",
   corruption: "corrupted",
   negativeLogLikelihood: "NLL",
+  bitsPerCharacter: "bits/char.",
+  nextTokenAccuracy: "next token",
 };
 
 function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric | undefined): Column[] {
@@ -114,7 +123,8 @@ function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric 
   }
   columns.push(costColumn("gradients", rows, (row) => row.gradientsPerStep?.toFixed(1).replace(/\.0$/, "")));
   columns.push(costColumn("time", rows, (row) => row.stepTime && formatRatio(row.stepTime.ratio)));
-  for (const name of BESIDE) {
+  const own = (comparison.setting.protocol?.measures ?? []).map(({ name }) => name);
+  for (const name of [...own, ...BESIDE]) {
     const each = comparison.metrics.find((m) => m.name === name);
     if (each === undefined || each === metric) continue;
     const spread = commonError(rows, name);

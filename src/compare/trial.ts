@@ -1,7 +1,15 @@
 import { type NdArray, sizeOf } from "../array/ndarray.ts";
 import { stream } from "../array/random.ts";
 import { OckhamError } from "../error.ts";
-import type { Definition, Optimizer, Scalar } from "../kinds/index.ts";
+import {
+  type Dataset,
+  type Definition,
+  type Model,
+  mainInput,
+  type Optimizer,
+  type Scalar,
+} from "../kinds/index.ts";
+import { nextToken } from "../nn/index.ts";
 import type { Host } from "../runtime/index.ts";
 import {
   type Plan,
@@ -13,11 +21,12 @@ import {
   type Training,
   trainTogether,
 } from "../training/index.ts";
-import { methodsOf, type Optioned, type Shelf } from "./candidates.ts";
+import { type ModelOf, methodsOf, type Optioned, type Shelf } from "./candidates.ts";
 import { attackPoints } from "./measure/attacks.ts";
-import { outsiders, spoiledBy } from "./measure/corruptions.ts";
+import { isSpoilable, outsiders, spoiledBy } from "./measure/corruptions.ts";
 import { hessian } from "./measure/curvature.ts";
 import { calibrated, headScore, known, type Predicted, scoresOf } from "./measure/scores.ts";
+import { tokenScores } from "./measure/tokens.ts";
 import { effectiveRank, weightReport } from "./measure/weights.ts";
 import { energyScore, maximumSoftmax, outsideAuroc } from "./metrics.ts";
 import type { Prepared } from "./prepare.ts";
@@ -27,6 +36,8 @@ import { first } from "./rows.ts";
 /** Rows that the costlier measures look at: attacks, and the Hessian's batch. */
 const attackRows = 200;
 const hessianRows = 128;
+/** Of texts that are continued, each of which is many examples. */
+const hessianTexts = 16;
 
 type Recipe = Pick<Setting, "optimizer" | "rate" | "schedule" | "batchSize">;
 
@@ -55,19 +66,34 @@ export async function trainingOf(
   const [optimizer, schedule, loss] = await Promise.all([
     make(shelf, setting.optimizer),
     make(shelf, setting.schedule),
-    make(shelf, { id: data.task === "classification" ? "cross-entropy" : "squared-error", options: {} }),
+    lossFor(data, shelf),
   ]);
-  const outputs = data.task === "classification" ? data.classes.length : data.target.shape[1];
   return {
-    model: shelf.model(candidate.model)(data.inputs.x.shape.slice(1), outputs),
+    model: modelFor(data, shelf.model(candidate.model)),
     methods: await methodsOf(methods, shelf),
     optimizer: optimizer as Optimizer,
     schedule: schedule as Training["schedule"],
-    loss: loss as Training["loss"],
+    loss,
     rate,
     batchSize: setting.batchSize,
     epochs,
   };
+}
+
+/** The model for data of this shape. */
+export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset, of: ModelOf): Model {
+  const outputs = task === "classification" ? classes.length : target.shape[1];
+  return of(
+    mainInput(data).shape.slice(1),
+    outputs,
+    vocabulary === undefined ? undefined : { task, vocabulary },
+  );
+}
+
+async function lossFor({ task }: Dataset, shelf: Shelf): Promise<Training["loss"]> {
+  if (task === "tokens") return nextToken;
+  const id = task === "classification" ? "cross-entropy" : "squared-error";
+  return (await make(shelf, { id, options: {} })) as Training["loss"];
 }
 
 async function make(shelf: Shelf, { id, options }: Chosen): Promise<unknown> {
@@ -115,6 +141,7 @@ export async function validationScores(
   { validation, preprocessing }: Prepared,
   host: Host,
 ): Promise<Scores> {
+  if (validation.task === "tokens") return tokenScores(trained, validation, host);
   return scoresOf(await predicted(trained, validation, host), validation, preprocessing);
 }
 
@@ -136,7 +163,7 @@ async function predicted({ plan, values }: Trained, data: Prepared["test"], host
   return prediction as Predicted;
 }
 
-const parametersOf = (plan: Plan): number =>
+export const parametersOf = (plan: Plan): number =>
   plan.leaves.filter((leaf) => leaf.role !== "buffer").reduce((n, leaf) => n + sizeOf(leaf.shape), 0);
 
 const blankTrial = (candidate: Candidate, seed: number, plan: Plan): Trial => ({
@@ -163,23 +190,18 @@ async function measure(
 ): Promise<Partial<Trial>> {
   const { plan, values } = trained;
   const { validation, test, preprocessing: pre } = prepared;
-  const random = stream(seed).split("measure");
+  if (test.task === "tokens") return measureTokens(trained, prepared, seed, host);
   const predict = (data: typeof test) => predicted(trained, data, host);
   const [onValidation, onTest] = [await predict(validation), await predict(test)];
   const classes = test.task === "classification";
   const calibration = classes ? calibrated(onValidation, validation, onTest, test) : undefined;
   const spoiled = await corrupted(prepared, seed, predict);
   const few = first(test, attackRows);
-  const attacks = await attackPoints(host, plan, values, few, pre, async (data) =>
-    headScore(await predict(data), few, pre),
-  );
-  const curvature = await hessian(
-    host,
-    plan,
-    values,
-    first(prepared.train, hessianRows),
-    random.split("hessian"),
-  );
+  const attacks = isSpoilable(pre)
+    ? await attackPoints(host, plan, values, few, pre, async (data) =>
+        headScore(await predict(data), few, pre),
+      )
+    : [];
   const { spectra, ...weights } = await weightsOf(trained, prepared, host);
   return {
     validation: scoresOf(onValidation, validation, pre),
@@ -188,8 +210,7 @@ async function measure(
       ...calibration?.scores,
       ...robustnessScores([...spoiled, ...attacks]),
       ...(classes ? await detection(trained, prepared, seed, host) : {}),
-      hessianTrace: curvature.trace,
-      hessianTop: curvature.top,
+      ...(await curvatureOf(trained, prepared, seed, host)),
       ...weights,
     }),
     curve: trained.history,
@@ -204,12 +225,43 @@ async function measure(
   };
 }
 
+/** What is measured of a language model; its values cannot be moved a little, so neither corruptions nor attacks are tried. */
+async function measureTokens(
+  trained: Trained,
+  prepared: Prepared,
+  seed: number,
+  host: Host,
+): Promise<Partial<Trial>> {
+  const { spectra, ...weights } = await weightsOf(trained, prepared, host);
+  return {
+    validation: await tokenScores(trained, prepared.validation, host),
+    test: known({
+      ...(await tokenScores(trained, prepared.test, host)),
+      ...(await curvatureOf(trained, prepared, seed, host)),
+      ...weights,
+    }),
+    curve: trained.history,
+    spectra,
+    steps: trained.steps,
+    seconds: trained.seconds,
+    ...(trained.stopped === undefined ? {} : { stopped: trained.stopped }),
+  };
+}
+
+async function curvatureOf({ plan, values }: Trained, { train }: Prepared, seed: number, host: Host) {
+  const rows = train.task === "tokens" ? hessianTexts : hessianRows;
+  const random = stream(seed).split("measure").split("hessian");
+  const { trace, top } = await hessian(host, plan, values, first(train, rows), random);
+  return { hessianTrace: trace, hessianTop: top };
+}
+
 /** Scores on spoiled test data, strength 0 first. */
 async function corrupted(
   { spoilable, preprocessing: pre }: Prepared,
   seed: number,
   predict: (data: Prepared["test"]) => Promise<Predicted>,
 ): Promise<RobustnessPoint[]> {
+  if (!isSpoilable(pre)) return [];
   const clean = headScore(await predict(spoilable), spoilable, pre);
   const points: RobustnessPoint[] = [];
   for (const { kind, strength, data } of spoiledBy(spoilable, pre, stream(seed).split("corruption"))) {
@@ -245,6 +297,7 @@ async function detection(
   seed: number,
   host: Host,
 ): Promise<Record<string, number | undefined>> {
+  if (!isSpoilable(preprocessing)) return {};
   const { plan, values } = trained;
   const look = async (data: typeof test) => {
     const { prediction, logits } = await probeRows(host, plan, values, data, "detection", (view) => ({
@@ -280,7 +333,8 @@ async function weightsOf({ plan, values }: Trained, { test }: Prepared, host: Ho
   const report = weightReport(leaves, weights as Record<string, NdArray>);
   const place = plan.recipe.about.model.places.at(-1);
   if (place === undefined) return report;
-  const { features } = await probe(host, plan, values, first(test, 512), "features", (view) => ({
+  const rows = test.task === "tokens" ? hessianTexts : 512;
+  const { features } = await probe(host, plan, values, first(test, rows), "features", (view) => ({
     features: view.outputs.activations[place],
   }));
   return { ...report, effectiveRank: effectiveRank(features) };

@@ -9,4 +9,5 @@ export { asReconstruction } from "./reconstruction.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
 export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
 export type { TableOptions } from "./tabular.ts";
+export * from "./text/index.ts";
 export { gaussianClusters, sparseRegression, spirals, type ToyOptions, twoMoons } from "./toy.ts";

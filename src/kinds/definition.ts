@@ -49,7 +49,8 @@ export type Kind =
   | "gradient"
   | "optimizer"
   | "method"
-  | "estimator";
+  | "estimator"
+  | "setting";
 
 /** A member: call it with options to make the thing; read what is known about it from its fields. */
 export interface Definition<Made = unknown, O extends Options = Options, K extends Kind = Kind> {

@@ -15,5 +15,6 @@ export * from "./preprocessing.ts";
 export * from "./rehearsal.ts";
 export * from "./risk.ts";
 export * from "./schedule.ts";
+export * from "./setting.ts";
 export * from "./step.ts";
 export * from "./transform.ts";

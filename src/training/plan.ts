@@ -125,9 +125,9 @@ export function feedsOf(data: Dataset): Record<string, NdArray> {
 const prefixed = <T>(prefix: string, record: Readonly<Record<string, T>>): Record<string, T> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [prefix + name, value]));
 
-/** Class numbers as probabilities; values as they are. */
+/** Class numbers as probabilities; probabilities and values as they are. */
 const targetOf = (raw: Tensor, shape: DataShape): Tensor =>
-  shape.task === "classification" ? oneHot(raw, shape.classes) : raw;
+  shape.task === "classification" && shape.target.dtype === "int32" ? oneHot(raw, shape.classes) : raw;
 
 /** Rows of the data as a batch; rows that are fed as they are have no place in the training set, and index 0. */
 function batchOf(data: Readonly<Record<string, Tensor>>, index: Tensor | null, shape: DataShape): Batch {
@@ -242,6 +242,18 @@ export function planOf(training: Training, data: Dataset): Plan {
     gradients: traced.gradients,
     traced: step,
   };
+}
+
+/** As `plan.initial`, with some of the parameters given: they are inputs, `params/...`, and not among the outputs. */
+export function traceStart({ recipe, state, hyperparameters }: Plan, paths: readonly string[]): Lowered {
+  const key = input("key", [2], "uint32");
+  const given = Object.fromEntries(paths.map((path) => [path, state.params[path]]));
+  const begin = flat(traceInitial(recipe, { tensor: key }, given).state);
+  const outputs = Object.fromEntries(
+    Object.entries(begin).filter(([path]) => !paths.some((one) => path === `params/${one}`)),
+  );
+  const inputs = used({ ...hyperparameters, ...flat(given, "params") }, Object.values(outputs));
+  return lower({ inputs: { key, ...inputs }, outputs });
 }
 
 /** Any number of steps a run: of one run, or of several side by side. */

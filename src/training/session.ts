@@ -7,6 +7,7 @@ import { alone, differing, gathered, type Layout } from "./layout.ts";
 import { lowerSteps, type Plan } from "./plan.ts";
 import { trackOf } from "./resume.ts";
 import { type Epoch, givenTo, type PlanRun, type SharedOptions, type Trained } from "./runs.ts";
+import { startOf } from "./start.ts";
 import { type Placed, place } from "./validation.ts";
 
 type Arrays = Record<string, NdArray>;
@@ -155,13 +156,13 @@ function stepsOf(plan: Plan, layout: Layout) {
 async function fill(session: Session, given: readonly Arrays[], saved: Readonly<Arrays> | undefined) {
   const { plan, host, layout, state, shared } = session;
   const names = plan.initial.outputs.map(({ name }) => name);
-  const initial = await host.load(plan.initial);
+  const runs = session.tracks.map(({ run }) => run);
   if (saved !== undefined) for (const name of names) state[name] = await host.put(saved[name]);
-  else if (layout.size === 1)
-    Object.assign(state, (await host.run(initial, given[0], { keep: names })).outputs);
+  else if (layout.size === 1 && runs[0].from === undefined)
+    Object.assign(state, (await host.run(await host.load(plan.initial), given[0], { keep: names })).outputs);
   else {
     const each: Arrays[] = [];
-    for (const arrays of given) each.push((await host.run(initial, arrays)).outputs as Arrays);
+    for (const [i, arrays] of given.entries()) each.push(await startOf(host, plan, arrays, runs[i].from));
     for (const name of names) state[name] = await host.put(fromAll(each, name, layout));
   }
   for (const { name } of session.program.lowered.inputs) {

@@ -14,7 +14,7 @@ import { heldBy, valuesOf } from "./values.ts";
 
 export interface TrainOptions
   extends SharedOptions,
-    Pick<PlanRun, "validation" | "hyperparameters" | "onEpoch"> {}
+    Pick<PlanRun, "validation" | "hyperparameters" | "from" | "onEpoch"> {}
 
 /** Trains a plan on data of its shape. Throws `diverged`, `interrupted`, and what the runtime objects to. */
 export async function train(
@@ -22,9 +22,9 @@ export async function train(
   data: Dataset,
   seed: number,
   host: Host,
-  { validation, hyperparameters, onEpoch, ...options }: TrainOptions = {},
+  { validation, hyperparameters, from, onEpoch, ...options }: TrainOptions = {},
 ): Promise<Trained> {
-  const run: PlanRun = { data, seed, validation, hyperparameters, onEpoch };
+  const run: PlanRun = { data, seed, validation, hyperparameters, from, onEpoch };
   const [outcome] = await trainGroup(plan, [run], host, options);
   if (outcome instanceof OckhamError) throw outcome;
   return outcome;

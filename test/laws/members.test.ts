@@ -45,6 +45,7 @@ const classified: Dataset = {
   inputs: { x: draw("x", [rows, ...image]) },
   target: { dtype: "int32", shape: [rows], data: Int32Array.from({ length: rows }, (_, i) => i % 3) },
   classes: ["a", "b", "c"],
+  group: { dtype: "int32", shape: [rows], data: Int32Array.from({ length: rows }, (_, i) => i % 2) },
 };
 const measured: Dataset = { ...classified, task: "regression", target: draw("y", [rows, 2]), classes: [] };
 

@@ -4,6 +4,10 @@ import { OckhamError } from "../../error.ts";
 export interface CompareFlags {
   readonly data?: string;
   readonly images?: string;
+  readonly text?: string | true;
+  readonly tokenizer?: string;
+  readonly tokens?: string;
+  readonly vocabulary?: string;
   readonly target?: string;
   readonly task?: string;
   readonly test?: string;
@@ -17,6 +21,8 @@ export interface CompareFlags {
   readonly validationSize?: string;
   readonly testSize?: string;
   readonly labelNoise?: string;
+  readonly groups?: string;
+  readonly setting?: string;
   readonly model?: string;
   readonly methods?: string;
   readonly method?: readonly string[];
@@ -54,11 +60,13 @@ const clashes: readonly Clash[] = [
   ["images", "task", foldersNameClasses, "leave --task out"],
   ["images", "test", "test images lie in a folder test/ beside train/", "leave --test out"],
   ["images", "group", "images have no columns", "leave --group out"],
+  ["images", "groups", "images have no columns", "leave --groups out"],
   ["images", "time", "images have no columns", "leave --time out"],
   ["images", "drop", "images have no columns", "leave --drop out"],
   ["images", "keep", "images have no columns", "leave --keep out"],
   ["images", "categories", "images have no columns", "leave --categories out"],
   ["images", "missing", "images have no cells", "leave --missing out"],
+  ["images", "text", "the data are images or texts", "give one of them"],
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],
 ];
 

@@ -2,6 +2,10 @@ import { type NdArray, sizeOf } from "../../array/ndarray.ts";
 import type { Stream } from "../../array/random.ts";
 import type { Dataset, Preprocessing } from "../../kinds/index.ts";
 
+/** Of data whose numbers can be moved a little; the ids of texts cannot. */
+export type Spoilable = Exclude<Preprocessing, { kind: "text" }>;
+export const isSpoilable = (pre: Preprocessing): pre is Spoilable => pre.kind !== "text";
+
 /** One way of spoiling data, at three strengths. */
 export interface Corruption {
   readonly kind: string;
@@ -144,7 +148,7 @@ function tableCorruptions(pre: Extract<Preprocessing, { kind: "table" }>): Corru
   return numbers.length > 0 ? [noise, missing] : [missing];
 }
 
-export const corruptionsFor = (pre: Preprocessing): Corruption[] =>
+export const corruptionsFor = (pre: Spoilable): Corruption[] =>
   pre.kind === "image" ? imageCorruptions(pre) : tableCorruptions(pre);
 
 /** The data set with other inputs. */
@@ -155,11 +159,7 @@ export function withInputs(data: Dataset, x: Float32Array): Dataset {
 }
 
 /** Data that looks like the real thing at a glance but means nothing, by name. */
-export function outsiders(
-  data: Dataset,
-  pre: Preprocessing,
-  stream: Stream,
-): Readonly<Record<string, Dataset>> {
+export function outsiders(data: Dataset, pre: Spoilable, stream: Stream): Readonly<Record<string, Dataset>> {
   const x = data.inputs.x.data as Float32Array;
   if (pre.kind === "table")
     return { "shuffled columns": withInputs(data, shuffledColumns(x, data.size, pre, stream)) };
@@ -197,7 +197,7 @@ function shuffledColumns(
 }
 
 /** How far an encoded number moves for one unit of pixel (images) or standardised value (tables), and its allowed range; 0 where attacks must not touch it. */
-export function attackScale(pre: Preprocessing): {
+export function attackScale(pre: Spoilable): {
   readonly unit: Float32Array;
   readonly low: Float32Array;
   readonly high: Float32Array;
@@ -228,7 +228,7 @@ export interface Spoiled {
 const remembered = new WeakMap<Dataset, readonly Spoiled[]>();
 
 /** A data set under every corruption and strength; drawn from the seed, so that all candidates meet the same. */
-export function spoiledBy(data: Dataset, pre: Preprocessing, random: Stream): readonly Spoiled[] {
+export function spoiledBy(data: Dataset, pre: Spoilable, random: Stream): readonly Spoiled[] {
   const known = remembered.get(data);
   if (known !== undefined) return known;
   const x = data.inputs.x.data as Float32Array;
