@@ -45,6 +45,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "jacobian-nuclear": async () => (await import("./penalties/jacobianNuclear.ts")).jacobianNuclear,
   l1: async () => (await import("./penalties/l1.ts")).l1,
   l2: async () => (await import("./penalties/l2.ts")).l2,
+  "least-volume": async () => (await import("./penalties/leastVolume.ts")).leastVolume,
   "nc-regularizers": async () => (await import("./penalties/ncRegularizers.ts")).ncRegularizers,
   "norm-loss": async () => (await import("./penalties/normLoss.ts")).normLoss,
   "vanishing-gradient": async () => (await import("./penalties/vanishingGradient.ts")).vanishingGradient,

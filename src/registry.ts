@@ -1088,6 +1088,55 @@ export const registry: readonly Entry[] = [
       (await import("./methods/penalties/jacobianNuclear.ts")).jacobianNuclear as unknown as Definition,
   },
   {
+    id: "least-volume",
+    kind: "method",
+    field: "penalties",
+    summary: "few dimensions of the code in use, behind which nothing stretches",
+    doc: 'Least volume: an autoencoder that uses as few dimensions of its code as it can.\n\n  penalty = strength exp( mean_j log(std_j + eta) )        std_j of code j over the batch, unbiased\n  each kernel W behind the code is used as W / sigma(W)    sigma its largest singular value\n\nThe geometric mean falls most where a dimension is narrow already, so that dimensions close one by one; with a linear\ndecoder their order is that of principal components. The decoder must not stretch (Lipschitz constant 1), else the code\njust shrinks: `bounded` sees to that, by one power iteration a step. A dimension with a small std can then be fixed at\nits mean at an error of at most that std. The code is activation `layer`; where empty the one called "code", else the\nlast. Throws `conflict` for a model without activations, `unknown-name`.',
+    paper: {
+      id: "least-volume",
+      title: "Compressing Latent Space via Least Volume",
+      authors: ["Qiuyi Chen", "Mark Fuge"],
+      year: 2024,
+      arxiv: "2404.17773",
+      url: "https://github.com/IDEALLab/Least_Volume_ICLR2024",
+      where:
+        "sparsity.py (VolumeAE) and cmpnts.py (spectral normalization of the decoder) in the authors' code",
+      deviations: [
+        "kernels of convolutions are bounded as matrices [out, in x window]; the code bounds the convolution itself",
+        "the first estimate of sigma takes 15 power iterations, as in PyTorch, from a normal right vector",
+      ],
+    },
+    options: {
+      strength: {
+        default: 0.001,
+        doc: "cost of a unit of volume (lambda)",
+        range: "a number of at least 0",
+        grid: [0.0001, 0.001, 0.01, 0.1],
+      },
+      eta: {
+        default: 1,
+        doc: "added to every standard deviation (eps in the code)",
+        range: "a number above 0",
+        grid: [0.01, 0.1, 1],
+      },
+      bounded: {
+        default: true,
+        doc: "kernels behind the code are divided by their largest singular value",
+        range: "true or false",
+        grid: [true, false],
+      },
+      layer: {
+        default: "",
+        doc: 'activation that is the code; "code" or the last one where empty',
+        range: "a text",
+        grid: [""],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/leastVolume.ts")).leastVolume as unknown as Definition,
+  },
+  {
     id: "nc-regularizers",
     kind: "method",
     field: "penalties",

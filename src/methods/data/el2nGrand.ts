@@ -104,8 +104,7 @@ export const el2nGrand = method("el2n-grand", {
       options: { keep: 0.5, networks: 2 },
       value: async ({ examples }) => {
         const steps = [guessing(0.9, 0.2, 0.6, 0.5), guessing(0.9, 0.6, 0.4, 0.7)];
-        const target = fromNested([0, 0, 0, 0], "int32");
-        const counts = await (examples as NonNullable<typeof examples>)(rehearsedAs(target, 2, ...steps));
+        const counts = await (examples as NonNullable<typeof examples>)(rehearsedAs(4, ...steps));
         return constant(fromNested(Array.from(counts)));
       },
       output: [0, 1, 1, 0],
@@ -114,9 +113,8 @@ export const el2nGrand = method("el2n-grand", {
     {
       options: { keep: 0.5, drop: 0.25, networks: 1 },
       value: async ({ examples }) => {
-        const target = fromNested([0, 0, 0, 0], "int32");
         const counts = await (examples as NonNullable<typeof examples>)(
-          rehearsedAs(target, 2, guessing(0.9, 0.2, 0.6, 0.5)),
+          rehearsedAs(4, guessing(0.9, 0.2, 0.6, 0.5)),
         );
         return constant(fromNested(Array.from(counts)));
       },

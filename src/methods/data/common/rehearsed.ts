@@ -1,12 +1,11 @@
-import type { NdArray } from "../../../array/ndarray.ts";
 import { stream } from "../../../array/random.ts";
 import type { About, Dataset, Rehearsal, Step } from "../../../kinds/index.ts";
 import { evaluate } from "../../../tensor/evaluate.ts";
 
-/** A rehearsal for worked examples: network k is seen in evaluation as the k-th of the steps. */
-export const rehearsedAs = (target: NdArray, classes: number, ...steps: readonly Step[]): Rehearsal => ({
-  about: { task: "classification", classes, examples: target.shape[0] } as About,
-  data: { task: "classification", size: target.shape[0], target } as Dataset,
+/** A rehearsal for worked examples on so many examples of two classes: network k is seen as the k-th of the steps. */
+export const rehearsedAs = (size: number, ...steps: readonly Step[]): Rehearsal => ({
+  about: { task: "classification", classes: 2, examples: size } as About,
+  data: { task: "classification", size } as Dataset,
   random: stream(0),
   train: async (_, network = 0) => ({
     state: {},
