@@ -131,17 +131,27 @@ async function theirs(): Promise<Run & { readonly versions: Readonly<Record<stri
 
 mkdirSync(folder, { recursive: true });
 const { ockham, node, onnxruntime, cpu, cores, date } = environmentOf(1, new Date());
+const trained: Result["setting"] = {
+  ...setting,
+  epochs,
+  vocabulary,
+  steps: plan.stepsPerEpoch * epochs,
+  windows: data.size,
+  heldWindows: held.size,
+};
+
+/** Seeds that were kept before in the same setting, but for those that are trained anew. */
+function keptSeeds(): Result["seeds"] {
+  if (flags.quick || !existsSync(results)) return [];
+  const kept = JSON.parse(readFileSync(results, "utf8")) as Result;
+  const same = JSON.stringify(kept.setting) === JSON.stringify(trained);
+  return same ? kept.seeds.filter(({ seed }) => !seeds.includes(seed)) : [];
+}
+
 let result: Result = {
-  setting: {
-    ...setting,
-    epochs,
-    vocabulary,
-    steps: plan.stepsPerEpoch * epochs,
-    windows: data.size,
-    heldWindows: held.size,
-  },
+  setting: trained,
   environment: { ockham, node, onnxruntime, cpu, cores, date },
-  seeds: [],
+  seeds: keptSeeds(),
 };
 for (const seed of seeds) {
   process.stderr.write(`seed ${seed}: ockham\n`);
@@ -152,11 +162,11 @@ for (const seed of seeds) {
   result = {
     ...result,
     environment: { ...result.environment, ...versions },
-    seeds: [...result.seeds, { seed, ockham: own, torch: peer }],
+    seeds: [...result.seeds, { seed, ockham: own, torch: peer }].sort((x, y) => x.seed - y.seed),
   };
   if (flags.quick) continue;
   writeFileSync(results, `${JSON.stringify(result, null, 2)}\n`);
-  writeFileSync(page, pageOf(JSON.parse(readFileSync(results, "utf8")) as Result));
+  writeFileSync(page, pageOf(result));
 }
 rmSync(folder, { recursive: true });
 process.stdout.write(pageOf(result));

@@ -1,3 +1,4 @@
+export * from "./blending.ts";
 export * from "./dataset.ts";
 export * from "./definition.ts";
 export * from "./estimator.ts";

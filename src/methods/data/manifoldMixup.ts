@@ -1,6 +1,14 @@
 import { fromNested } from "../../array/ndarray.ts";
 import { OckhamError } from "../../error.ts";
-import { type Batch, method, positive, type Scalar, type Step, whole } from "../../kinds/index.ts";
+import {
+  type Batch,
+  checkBlendable,
+  method,
+  positive,
+  type Scalar,
+  type Step,
+  whole,
+} from "../../kinds/index.ts";
 import {
   add,
   beta,
@@ -90,6 +98,7 @@ export const manifoldMixup = method("manifold-mixup", {
   ],
   create: ({ strength, layers }) => ({
     batch(batch, step) {
+      checkBlendable("manifold-mixup", batch.inputs);
       refuseOther(batch.target, step);
       const { blend, blendAt } = drawn(step, strength, layers);
       const inputs = Object.entries(batch.inputs).map(([name, x]) => [name, blendAt(x, 0)]);

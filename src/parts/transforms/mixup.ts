@@ -1,6 +1,5 @@
 import { fromNested } from "../../array/ndarray.ts";
-import { OckhamError } from "../../error.ts";
-import { type About, type Batch, positive, transform } from "../../kinds/index.ts";
+import { type About, type Batch, checkBlendable, positive, transform } from "../../kinds/index.ts";
 import {
   add,
   beta,
@@ -8,7 +7,6 @@ import {
   fold,
   gather,
   iota,
-  isFloat,
   keyOf,
   mul,
   permutation,
@@ -16,18 +14,6 @@ import {
   sum,
   type Tensor,
 } from "../../tensor/index.ts";
-
-/** Throws `conflict` for inputs that cannot be blended. */
-function refuseIds({ inputs }: Batch): void {
-  const ids = Object.keys(inputs).find((name) => !isFloat(inputs[name].dtype));
-  if (ids !== undefined)
-    throw new OckhamError(
-      "conflict",
-      "mixup",
-      `mixup blends examples, and ${ids} are numbers of tokens, which have no middle`,
-      "leave it out for texts; dropout and label-smoothing are for them too",
-    );
-}
 
 /**
  * Trains on blends of two examples and of their labels.
@@ -70,7 +56,7 @@ export const mixup = transform("mixup", {
   create:
     ({ strength }) =>
     (batch, key) => {
-      refuseIds(batch);
+      checkBlendable("mixup", batch.inputs);
       const n = batch.target.shape[0];
       const order = permutation(fold(key, "pairs"), n);
       const g = beta(fold(key, "blend"), strength, strength, []);
