@@ -37,6 +37,8 @@ export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promi
   const data = await sourceOf(flags, signal);
   const modelNames = modelsFor(flags.model, data, members);
   const protocol = await protocolFor(flags, members);
+  if (protocol !== undefined && flags.export !== undefined)
+    throw clash("--export and --setting", "a setting trains in stages of its own", "leave --export out");
   const usual = protocol === undefined ? usualMethods(data, shapeOf(data)) : protocol.usual;
   const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];

@@ -22,6 +22,7 @@ export function headline(view: View): Html {
   const winner = outcome.rows.find((row) => row.candidate === outcome.winner);
   const [lead, ...rest] = outcome.words;
   const facts = [
+    ...(setting.protocol === undefined ? [] : [`setting ${setting.protocol.id}`]),
     counted(setting.candidates.length, "candidate"),
     counted(setting.seeds.length, "seed"),
     counted(comparison.trials.length, "trial"),
