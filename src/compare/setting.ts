@@ -103,6 +103,13 @@ function check(request: CompareRequest): void {
   if (rate !== undefined && !(rate > 0 && Number.isFinite(rate))) throw bad("rate", rate, "a number above 0");
   if (!whole(tune, 0)) throw bad("tune", tune, "a whole number of at least 0");
   if (!(labelNoise >= 0 && labelNoise < 1)) throw bad("label-noise", labelNoise, "a share from 0 to below 1");
+  if (labelNoise > 0 && request.protocol !== undefined)
+    throw new OckhamError(
+      "conflict",
+      "label-noise",
+      `label noise is not added in the setting ${request.protocol.id}`,
+      "leave it out; noisy labels are a setting of their own: --setting noisy-labels",
+    );
   if (labelNoise > 0 && request.data.task !== "classification")
     throw new OckhamError("conflict", "label-noise", "label noise is for classification", "leave it out");
   if (request.protocol !== undefined && (request.budget?.kind ?? "epochs") !== "epochs")

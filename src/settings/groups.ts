@@ -64,7 +64,11 @@ function withPatches(parts: Parts, agreement: number, random: Stream): Parts {
 }
 
 /** Groups from 0 up, in the order of class and domain, and their names. */
-function grouped(parts: Parts, by: "class and domain" | "domain"): { parts: Parts; names: string[] } {
+function grouped(
+  parts: Parts,
+  by: "class and domain" | "domain",
+  nameOf: (domain: number) => string,
+): { parts: Parts; names: string[] } {
   const { train, validation, test } = parts;
   const domains = [...new Set([train, validation, test].flatMap((data) => [...domainOf(data)]))];
   domains.sort((a, b) => a - b);
@@ -75,8 +79,8 @@ function grouped(parts: Parts, by: "class and domain" | "domain"): { parts: Part
     });
   const names =
     by === "domain"
-      ? domains.map((d) => `domain ${d}`)
-      : train.classes.flatMap((name) => domains.map((d) => `${name}, domain ${d}`));
+      ? domains.map(nameOf)
+      : train.classes.flatMap((name) => domains.map((d) => `${name}, ${nameOf(d)}`));
   return {
     parts: eachPart(parts, (data) => ({ ...data, group: ndarray("int32", [data.size], of(data)) })),
     names,
@@ -198,8 +202,10 @@ export const groups = setting("groups", {
     async run(learner, given, seed) {
       needsClasses("groups", given.train);
       const random = stream(seed).split("groups");
-      const domained = given.train.domain === undefined ? withPatches(given, agreement, random) : given;
-      const { parts, names } = grouped(domained, by);
+      const toy = given.train.domain === undefined;
+      const domained = toy ? withPatches(given, agreement, random) : given;
+      const nameOf = (domain: number) => (toy ? ["no patch", "patch"][domain] : `domain ${domain}`);
+      const { parts, names } = grouped(domained, by, nameOf);
       const { train, validation, test } = parts;
       const fitted = await learner.fit({ data: train, validation });
       const of = (data: Dataset) => accuracies(fitted, data, names.length);

@@ -134,8 +134,10 @@ export function lift(definition: Pick<Definition, "kind" | "id">, made: unknown)
     throw new OckhamError(
       "conflict",
       id,
-      `${id} is an ${kind}, not a method of training`,
-      "it is a reference line of every comparison already",
+      `${id} is of kind ${kind}, not a method of training`,
+      kind === "setting"
+        ? `methods are compared in it: --setting ${id}`
+        : "it is a reference line of every comparison already",
     );
   return (lifts[kind] as (made: unknown, id: string) => AnyMethod)(made, id);
 }

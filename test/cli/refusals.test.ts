@@ -123,6 +123,22 @@ const refused: Readonly<Record<string, readonly [args: readonly string[], culpri
       /no\/best\.onnx/,
       /another/,
     ],
+    "an unknown setting": [["compare", "--setting", "continul"], /"continul"/, /did you mean "continual"/],
+    "more tasks than classes": [
+      ["compare", "--setting", "continual", "--data", "wine"],
+      /3 classes of wine.*5 tasks/,
+      /continual\.tasks=3/,
+    ],
+    "a method for groups without groups": [
+      ["compare", "--methods", "group-dro"],
+      /group-dro needs groups/,
+      /--setting groups/,
+    ],
+    "an export from a setting": [
+      ["compare", "--setting", "continual", "--export", "best.onnx"],
+      /--export and --setting/,
+      /leave --export out/,
+    ],
     "an unknown device": [["compare", "--device", "gpu"], /--device is "gpu"/, /leave it out/],
     "a file of methods that is not there": [["compare", "--method", "./mine.ts"], /mine\.ts/, /path/],
   };

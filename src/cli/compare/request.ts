@@ -42,6 +42,8 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const modelNames = modelsFor(flags, sample, members);
   const outside = await outsideOf(flags, signal);
   const protocol = await protocolFor(flags, members);
+  if (protocol !== undefined && flags.export !== undefined)
+    throw clash("--export and --setting", "a setting trains in stages of its own", "leave --export out");
   const shape = mainInput(sample).shape.slice(1);
   const usual =
     protocol?.usual ??

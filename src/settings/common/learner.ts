@@ -1,4 +1,5 @@
 import { type NdArray, ndarray } from "../../array/ndarray.ts";
+import { stream } from "../../array/random.ts";
 import { OckhamError } from "../../error.ts";
 import type { Dataset, Fitted, Learner, Stage } from "../../kinds/index.ts";
 import type { Host } from "../../runtime/index.ts";
@@ -84,6 +85,10 @@ function seenAs(data: Dataset, shape: readonly number[]): Dataset {
   return { ...data, inputs: { x: { ...x, shape: [data.size, ...shape] } } };
 }
 
+/** Every stage has a seed of its own, so that none repeats what another drew; the first has the run's. */
+const seedOf = (seed: number, stage: number): number =>
+  stage === 0 ? seed : stream(seed).split("stage").split(stage).word();
+
 /** A learner that trains. */
 export function learnerOf(
   way: Way,
@@ -106,7 +111,7 @@ export function learnerOf(
       const before = past.epochs;
       // validation while training is for those who act on it
       const watching = plan.recipe.methods.some(({ method }) => method.between !== undefined);
-      const trained = await train(plan, data, seed, host, {
+      const trained = await train(plan, data, seedOf(seed, past.plans.length), host, {
         signal,
         debug,
         from: valuesOf(from),
@@ -126,8 +131,8 @@ export function learnerOf(
     },
     async untrained(stage) {
       const plan = await planFor(way, stage);
-      const from = valuesOf(stage.from);
-      return fitted(plan, await beginning(host, plan, { data: stage.data, seed, from }));
+      const run = { data: stage.data, seed: seedOf(seed, past.plans.length), from: valuesOf(stage.from) };
+      return fitted(plan, await beginning(host, plan, run));
     },
   };
 }

@@ -24,6 +24,7 @@ export function headline(view: View): Html {
   const studied = setting.study !== undefined;
   const [lead, ...rest] = outcome.words;
   const facts = [
+    ...(setting.protocol === undefined ? [] : [`setting ${setting.protocol.id}`]),
     counted(setting.candidates.length, "candidate"),
     counted(setting.seeds.length, "seed"),
     counted(comparison.trials.length, "trial"),

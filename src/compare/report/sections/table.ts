@@ -143,7 +143,7 @@ function differenceColumns(view: View, model: ModelView): Column[] {
 
 const BESIDE = ["calibrationError", "corruption"];
 /** Of a setting's own measures, so many. */
-const MOST_OWN = 3;
+const MOST_OWN = 2;
 
 function besideColumns(view: View, model: ModelView): Column[] {
   const { comparison, metric } = view;
