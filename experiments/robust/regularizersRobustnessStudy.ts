@@ -1,5 +1,3 @@
-import type { Prepared } from "../../src/compare/prepare.ts";
-import { first } from "../../src/compare/rows.ts";
 import { measureStudy } from "../../src/compare/study/measure.ts";
 import { spearman } from "../../src/compare/study/metrics.ts";
 import { fetchDataset, imageSource, loadDataset, type Source } from "../../src/data/index.ts";
@@ -82,7 +80,7 @@ function armsFor(side: number): Arm[] {
 }
 
 async function measured({ plan, values, parts, seed, host }: Finished, outside: Source | undefined) {
-  const prepared = { ...parts, spoilable: first(parts.test, 1000) } as Prepared;
+  const prepared = { test: parts.test, preprocessing: parts.preprocessing as Preprocessing };
   const study = await measureStudy({
     plan,
     values,

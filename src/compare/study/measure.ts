@@ -28,7 +28,7 @@ export const studyRadii = {
 export interface Studied {
   readonly plan: Plan;
   readonly values: Values;
-  readonly prepared: Prepared;
+  readonly prepared: Pick<Prepared, "test" | "preprocessing">;
   readonly seed: number;
   readonly host: Host;
   predict(data: Dataset): Promise<Predicted>;
@@ -86,9 +86,18 @@ export function lossesByKind(points: readonly RobustnessPoint[], classes: boolea
   return kinds;
 }
 
+const chosen = new WeakMap<Dataset, Dataset>();
+
+/** The first test rows, the same object each time, so that they are spoiled once for all candidates. */
+function rowsToSpoil(test: Dataset): Dataset {
+  const rows = chosen.get(test) ?? first(test, corruptedRows);
+  chosen.set(test, rows);
+  return rows;
+}
+
 async function corruptedPoints({ prepared, seed, predict }: Studied): Promise<RobustnessPoint[]> {
-  const { spoilable, preprocessing: pre } = prepared;
-  const rows = first(spoilable, corruptedRows);
+  const { test, preprocessing: pre } = prepared;
+  const rows = rowsToSpoil(test);
   const clean = headScore(await predict(rows), rows, pre);
   const points: RobustnessPoint[] = [];
   const random = stream(seed).split("study");
