@@ -51,7 +51,8 @@ async function showDatasets({ json }: { readonly json?: boolean }): Promise<void
     `  ${toys.join(", ")}`,
     "",
     "Your own: --data FILE --target COLUMN for .csv, .tsv, .parquet, .json, .ndjson (also .gz);",
-    "--data FILE for .npz or IDX, --data FOLDER for x.npy with y.npy, --images FOLDER for PNG and JPEG.",
+    "--data FILE for .npz or IDX, --data FOLDER for x.npy with y.npy, --images FOLDER for PNG and JPEG,",
+    "with --masks FOLDER where every pixel has a class.",
   ];
   await write(process.stdout, `${text.join("\n")}\n`);
 }
