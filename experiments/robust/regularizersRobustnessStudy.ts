@@ -1,3 +1,4 @@
+import type { Spoilable } from "../../src/compare/measure/corruptions.ts";
 import { measureStudy } from "../../src/compare/study/measure.ts";
 import { spearman } from "../../src/compare/study/metrics.ts";
 import { fetchDataset, imageSource, loadDataset, type Source } from "../../src/data/index.ts";
@@ -80,11 +81,11 @@ function armsFor(side: number): Arm[] {
 }
 
 async function measured({ plan, values, parts, seed, host }: Finished, outside: Source | undefined) {
-  const prepared = { test: parts.test, preprocessing: parts.preprocessing as Preprocessing };
   const study = await measureStudy({
     plan,
     values,
-    prepared,
+    test: parts.test,
+    pre: parts.preprocessing as Spoilable,
     seed,
     host,
     outside,

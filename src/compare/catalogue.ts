@@ -172,7 +172,16 @@ const tokens: readonly Metric[] = listed("score", "number", [
     "Exponential of the loss: among how many equally likely tokens the model still hesitates.",
   ],
   ["bitsPerCharacter", "bits a character", "lower", "Bits needed to write one character of the text."],
-]);
+]).concat(
+  listed("score", "percent", [
+    [
+      "nextTokenAccuracy",
+      "next-token accuracy",
+      "higher",
+      "Share of the places where the token that came next was thought the most likely.",
+    ],
+  ]),
+);
 
 const model: readonly Metric[] = [
   ...listed("model", "number", [
@@ -240,3 +249,13 @@ const byTask: Readonly<Record<Task, readonly Metric[]>> = {
 export function metricsFor(task: Task, study?: Setting["study"]): readonly Metric[] {
   return [...byTask[task], ...(study === undefined ? [] : studyMetrics(task)), ...model, ...cost];
 }
+
+/** The metrics of a comparison: those of its task, or of its setting where it has one of its own. */
+export const metricsOf = ({
+  data,
+  protocol,
+  study,
+}: Pick<Setting, "data" | "protocol" | "study">): readonly Metric[] =>
+  protocol === undefined
+    ? metricsFor(data.task, study)
+    : [...protocol.measures.map((measure): Metric => ({ ...measure, group: "score" })), ...cost];

@@ -1,4 +1,4 @@
-import type { Task } from "../kinds/index.ts";
+import type { Figure, Grid, Measure, Task } from "../kinds/index.ts";
 import type { CalibrationBin } from "./calibration.ts";
 
 /** Metrics by name; a metric that could not be computed is absent. */
@@ -82,6 +82,8 @@ export interface Trial {
   };
   readonly spectra: readonly Spectrum[];
   readonly confusion?: readonly (readonly number[])[];
+  /** What the setting found, by the names that its figures use. */
+  readonly grids?: Readonly<Record<string, Grid>>;
   /** Gradients of the objective one step takes. */
   readonly gradientsPerStep: number;
   readonly steps: number;
@@ -93,6 +95,13 @@ export interface Trial {
   readonly stopped?: string;
   /** Options after tuning, where they were tuned. */
   readonly tuned?: readonly Chosen[];
+}
+
+/** Who trains on what, when, scored how, where it is not simply training on the data and testing on others. */
+export interface ProtocolOf extends Chosen {
+  readonly words: readonly string[];
+  readonly measures: readonly Measure[];
+  readonly figures: readonly Figure[];
 }
 
 /** The whole setting of a comparison: what makes two runs comparable, and what `--resume` checks. */
@@ -116,6 +125,7 @@ export interface Setting {
     readonly test: number;
     readonly by: string;
   };
+  readonly protocol?: ProtocolOf;
   readonly candidates: readonly Candidate[];
   /** Version of a person's own methods. */
   readonly ownVersion?: string;

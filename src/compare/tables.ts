@@ -97,7 +97,14 @@ function namesColumn(rows: readonly Row[], winner: string | undefined): Column {
   return { title: "", align: "left", cells };
 }
 
-const BESIDE = ["calibrationError", "corruption", "negativeLogLikelihood", "mae"];
+const BESIDE = [
+  "calibrationError",
+  "corruption",
+  "negativeLogLikelihood",
+  "mae",
+  "bitsPerCharacter",
+  "nextTokenAccuracy",
+];
 const STUDIED = [
   "corruptionError",
   "relativeCorruption",
@@ -122,6 +129,8 @@ const SHORT: Readonly<Record<string, string>> = {
   calibrationError: "calib. error",
   corruption: "corrupted",
   negativeLogLikelihood: "NLL",
+  bitsPerCharacter: "bits/char.",
+  nextTokenAccuracy: "next token",
 };
 
 function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric | undefined): Column[] {
@@ -138,7 +147,8 @@ function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric 
     );
     columns.push(costColumn("time", rows, (row) => row.stepTime && formatRatio(row.stepTime.ratio)));
   }
-  for (const name of comparison.setting.study === undefined ? BESIDE : STUDIED) {
+  const own = (comparison.setting.protocol?.measures ?? []).map(({ name }) => name);
+  for (const name of [...own, ...(comparison.setting.study === undefined ? BESIDE : STUDIED)]) {
     const each = comparison.metrics.find((m) => m.name === name);
     if (each === undefined || each === metric) continue;
     const spread = commonError(rows, name);

@@ -16,9 +16,9 @@ export interface Origin {
  */
 export interface Source {
   readonly name: string;
-  readonly task: "classification" | "regression" | "segmentation";
+  readonly task: "classification" | "regression" | "segmentation" | "tokens";
   readonly size: number;
-  /** Names by class number; empty for regression. */
+  /** Names by class number; empty for regression and tokens. */
   readonly classes: readonly string[];
   readonly origin?: Origin;
   /** What reading did, in plain sentences. */
@@ -29,6 +29,8 @@ export interface Source {
   readonly values?: Float64Array;
   /** Rows with the same number belong together: no split has them on both sides. */
   readonly groups?: Int32Array;
+  /** The group or domain that each row is of; no split heeds it. */
+  readonly domains?: Int32Array;
   /** When each row happened; days since 1970 for dates. */
   readonly time?: Float64Array;
   /** Rows that came as test rows: a file or folder of their own. */
@@ -75,6 +77,7 @@ export interface Description {
   readonly notes?: readonly string[];
   readonly origin?: Origin;
   readonly groups?: Int32Array;
+  readonly domains?: Int32Array;
   readonly time?: Float64Array;
   readonly test?: Int32Array;
 }
@@ -86,8 +89,8 @@ export function makeSource(
   learn: (train: Int32Array) => Preprocessing,
   inputs: (preprocessing: Preprocessing, rows: Int32Array) => Dataset["inputs"],
 ): Source {
-  const { name, target, notes = [], origin, groups, time, test } = description;
-  const classes = target.task === "regression" ? [] : target.classes;
+  const { name, target, notes = [], origin, groups, domains, time, test } = description;
+  const classes = "classes" in target ? target.classes : [];
   return {
     name,
     task: target.task,
@@ -98,6 +101,7 @@ export function makeSource(
     ...(target.task === "regression" && { values: target.values }),
     ...(origin && { origin }),
     ...(groups && { groups }),
+    ...(domains && { domains }),
     ...(time && { time }),
     ...(test && { test }),
     fit(train) {
@@ -117,16 +121,18 @@ export function makeSource(
       inputs: inputs(preprocessing, rows),
       target: encodeTarget(target, preprocessing, rows),
       classes: preprocessing.classes,
-      ...(groups && {
-        group: ndarray(
-          "int32",
-          [rows.length],
-          rows.map((row) => groups[row]),
-        ),
-      }),
+      ...(groups && { group: numbersOf(groups, rows) }),
+      ...(domains && { domain: numbersOf(domains, rows) }),
     }),
   };
 }
+
+const numbersOf = (of: Int32Array, rows: Int32Array): NdArray =>
+  ndarray(
+    "int32",
+    [rows.length],
+    rows.map((row) => of[row]),
+  );
 
 /** What a preprocessing knows of the target: for regression its mean and spread over the training rows. */
 export function fitTarget(

@@ -1,9 +1,11 @@
 import type { DType } from "../array/ndarray.ts";
-import { type AnyNode, lineOf, type Tensor } from "../tensor/graph.ts";
+import { type AnyNode, lineOf, type Node, type Tensor } from "../tensor/graph.ts";
+import { readingsOf } from "../tensor/scan/body.ts";
 import { fusions, lowerFused } from "./fuse.ts";
 import { lowerNode } from "./lowering.ts";
 import { encodeModel, type GraphProto, type NodeProto, type ValueInfo } from "./proto.ts";
 import { split } from "./rules/shaping.ts";
+import { type WriteBody, writeScan } from "./scan.ts";
 import type { Scope } from "./scope.ts";
 import { pieces } from "./split.ts";
 
@@ -89,11 +91,18 @@ export function writeNodes(
   const together = (a: AnyNode, b: AnyNode) => scopeOf(a) === scopeOf(b);
   const { results, absorbed } = fusions(nodes, { kept: new Set(wanted), together, activations: !portable });
   const cut = pieces(nodes, together);
+  const readings = readingsOf(nodes);
   const nameOf = (node: unknown) => names.get(node as AnyNode) as string;
   for (const node of nodes) {
     if (names.has(node) || absorbed.has(node)) continue;
     const label = `${node.op}_${labels.size}`;
     labels.set(label, node);
+    if (node.op === "scan") {
+      const write: WriteBody = (body, own, scope, results) =>
+        writeNodes(body, { names: own, labels }, () => scope, results, portable);
+      writeScan(node, readings.get(node as Node) ?? [], label, names, scopeOf(node), write);
+      continue;
+    }
     const to = scopeOf(node).labelled(label);
     const all = cut.get(node);
     if (all !== undefined) {
@@ -117,12 +126,18 @@ const serialOnly: ReadonlySet<string> = new Set(["ScatterND"]);
 const irVersion = 9;
 const opsets = { "": 18, "com.microsoft": 1 };
 
-/** The finished file. `inner` are the nodes of its subgraphs; `parallel` lowers the same for several threads. */
+/** Nodes with those of their subgraphs. */
+const withInner = (nodes: readonly NodeProto[]): NodeProto[] =>
+  nodes.flatMap((node) => {
+    const body = node.attributes?.body;
+    return body !== undefined && "graph" in body ? [node, ...withInner(body.graph.nodes)] : [node];
+  });
+
+/** The finished file; `parallel` lowers the same for several threads. */
 export function assemble(
   ports: Ports,
   content: Pick<GraphProto, "nodes" | "initializers">,
   labels: ReadonlyMap<string, AnyNode>,
-  inner: readonly NodeProto[],
   parallel: () => Lowered,
 ): Lowered {
   const bytes = encodeModel({
@@ -136,7 +151,8 @@ export function assemble(
       outputs: ports.outputs.map(infoOf),
     },
   });
-  const serial = [...content.nodes, ...inner].some(({ op }) => serialOnly.has(op));
+  const all = withInner(content.nodes);
+  const serial = all.some(({ op }) => serialOnly.has(op));
   let known: Lowered | undefined;
   const again = () => {
     known ??= parallel();
@@ -145,7 +161,7 @@ export function assemble(
   return {
     bytes,
     ...ports,
-    nodeCount: content.nodes.length + inner.length,
+    nodeCount: all.length,
     ...(serial ? { parallel: again } : {}),
     originOf: (text) => {
       for (const [label] of text.matchAll(/[a-zA-Z]+_\d+/g)) {

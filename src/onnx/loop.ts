@@ -157,7 +157,7 @@ function singleStep(
   const stack = scope.labelled("collected");
   for (const { node, port } of collected)
     scope.publish(reshape(stack, written.names.get(node) as string, port.shape), port.value);
-  return assemble(ports, scope.finish(), written.labels, [], again);
+  return assemble(ports, scope.finish(), written.labels, again);
 }
 
 /** The nodes whose value may differ from step to step. */
@@ -232,7 +232,7 @@ function scan(step: Step, written: Written, length: number | undefined, again: (
   step.vectors.forEach(({ parts }, i) => {
     publishParts(outer, `unpacked_${i}`, vectors[i].to.port.value, parts);
   });
-  return assemble(ports, outer.finish(), written.labels, content.nodes, again);
+  return assemble(ports, outer.finish(), written.labels, again);
 }
 
 /** Computes, before the loop, what follows from the numbers of the steps; each as a slot that the steps scan. */

@@ -45,7 +45,7 @@ function write({ inputs, outputs, parallel = false }: GraphSpec, portable = fals
  */
 export function lower(spec: GraphSpec): Lowered {
   const { ports, content, labels } = write(spec);
-  return assemble(ports, content, labels, [], () => lower({ ...spec, parallel: true }));
+  return assemble(ports, content, labels, () => lower({ ...spec, parallel: true }));
 }
 
 /** As `lower`, in pieces, for files that other runtimes may open: without fused activations. */

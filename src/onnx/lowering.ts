@@ -19,6 +19,10 @@ import * as shaping from "./rules/shaping.ts";
 
 const same: LowerRule<"alias" | "stop" | "custom"> = (_, [x]) => x;
 
+const apart: LowerRule<"scan" | "last" | "stacked"> = (node) => {
+  throw new OckhamError("internal", node.op, `${node.op} was written apart from its scan`, "report this");
+};
+
 /** How each primitive becomes ONNX nodes, for the dtypes that `native` lists. */
 const rules: { readonly [P in Primitive]: LowerRule<P> } = {
   input: (node) => {
@@ -61,6 +65,10 @@ const rules: { readonly [P in Primitive]: LowerRule<P> } = {
   slice: shaping.slice,
   pad: shaping.pad,
   concat: shaping.concat,
+  // a scan is written with all that reads it (scan.ts)
+  scan: apart,
+  last: apart,
+  stacked: apart,
   randomBits: random.randomBits,
   foldKey: random.foldKey,
 };
@@ -135,6 +143,9 @@ const native: { readonly [P in Primitive]: readonly DType[] } = {
   slice: all,
   pad: numeric,
   concat: all,
+  scan: all,
+  last: all,
+  stacked: all,
   randomBits: ["uint32"],
   foldKey: ["uint32"],
 };

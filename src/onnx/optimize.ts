@@ -8,10 +8,12 @@ import {
   type Node,
   nodeOf,
   type Primitive,
+  scalar,
   type Tensor,
 } from "../tensor/graph.ts";
 import { shapeOf } from "../tensor/shapes.ts";
 import { contentTable } from "./content.ts";
+import { type Maker, settleAll } from "./optimizeScan.ts";
 import { type Rewriter, simplifications } from "./simplify.ts";
 
 /** A graph rewritten: what it needs, inputs before users, and where each old tensor went. */
@@ -29,7 +31,7 @@ const foldable: readonly DType[] = ["float32", "float64", "int32", "uint32", "in
 const commutes: ReadonlySet<Primitive> = new Set(["add", "mul", "max", "min", "equal", "and", "or"]);
 
 function isFoldable(node: Node): boolean {
-  if (node.inputs.length === 0 || node.op === "broadcast") return false;
+  if (node.inputs.length === 0 || node.op === "broadcast" || node.op === "scan") return false;
   if (!node.inputs.every((i) => i.op === "constant" && foldable.includes(i.dtype))) return false;
   const entries = node.inputs.reduce((total, i) => total + sizeOf(i.shape), sizeOf(node.shape));
   return foldable.includes(node.dtype) && entries <= foldLimit;
@@ -45,19 +47,26 @@ export function optimize(outputs: readonly Tensor[], leaves: readonly Tensor[]):
   const contentId = contentTable();
   let count = 0;
 
-  const keyOf = (node: Node): string => {
-    const attributes =
-      node.op === "constant"
-        ? contentId((node as Node<"constant">).attributes.value)
-        : node.op === "input"
-          ? `#${count}`
-          : JSON.stringify(node.attributes);
-    const inputs = node.inputs.map((i) => i.id);
-    return `${node.op}|${commutes.has(node.op) ? inputs.sort((a, b) => a - b) : inputs}|${attributes}`;
+  /** What a node is told, as a text. */
+  const told = (node: Node): string => {
+    const { op, attributes } = node as AnyNode;
+    if (op === "constant") return `${contentId(attributes.value)}`;
+    if (op === "input") return `#${count}`;
+    if (op === "stacked") return `${attributes.of.id}`;
+    if (op === "scan") {
+      const { body, length, reverse } = attributes;
+      const sizes = [body.carry, body.slices].map((list) => list.length);
+      return `${body.next.map(({ id }) => id)}|${sizes}|${length}|${reverse}`;
+    }
+    return JSON.stringify(attributes);
   };
 
-  const share = (node: AnyNode): AnyNode => {
-    const key = keyOf(node);
+  const keyOf = (node: Node): string => {
+    const inputs = node.inputs.map((i) => i.id);
+    return `${node.op}|${commutes.has(node.op) ? inputs.sort((a, b) => a - b) : inputs}|${told(node)}`;
+  };
+
+  const share = (node: AnyNode, key = keyOf(node)): AnyNode => {
     const before = known.get(key);
     if (before !== undefined) return before;
     const own = { ...node, id: count++ } as AnyNode;
@@ -82,16 +91,28 @@ export function optimize(outputs: readonly Tensor[], leaves: readonly Tensor[]):
     return share({ ...own, op: "constant", inputs: [], attributes: { value } } as AnyNode);
   };
 
+  const maker: Maker = {
+    share: (node) => share({ ...node, id: count } as unknown as AnyNode),
+    standIn: (name, { shape, dtype, origin }) => {
+      const attributes: Attributes["input"] = { name, shape, dtype };
+      const node = { op: "input", inputs: [], attributes, shape, dtype, origin, id: count };
+      return share(node as unknown as AnyNode, `${name}|${dtype}[${shape}]`);
+    },
+    spread: (value, { shape, dtype, origin }) =>
+      settle(build("broadcast", [share(nodeOf(scalar(value, dtype)))] as readonly Node[], { shape }, origin)),
+    settle: (node, inputs) => settle({ ...node, inputs, id: count } as AnyNode),
+  };
+
   for (const leaf of leaves) {
     const { shape, dtype } = leaf;
     const attributes: Attributes["input"] = { name: "leaf", shape, dtype };
     place.set(nodeOf(leaf), share({ ...nodeOf(leaf), op: "input", inputs: [], attributes } as AnyNode));
   }
-  for (const node of ancestors(outputs, (n) => place.has(n))) {
-    if (place.has(node)) continue;
-    const inputs = node.inputs.map((i) => place.get(i as AnyNode) as AnyNode);
-    place.set(node, settle({ ...node, inputs, id: count } as AnyNode));
-  }
+  settleAll(
+    ancestors(outputs, (n) => place.has(n)),
+    place,
+    maker,
+  );
   const of = (tensor: Tensor) => place.get(nodeOf(tensor)) as AnyNode;
   return { nodes: ancestors(outputs.map(of)), of };
 }

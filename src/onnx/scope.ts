@@ -14,8 +14,12 @@ export interface Scope {
   labelled(label: string): Emitter;
   /** Gives a value the name of a graph output: by renaming it if a node here makes it, else by a copy. */
   publish(value: string, name: string): void;
-  /** Appends a node as it is. */
-  append(node: NodeProto): void;
+  /** Appends a node as it is; `body` is its subgraph, made when this scope is finished. */
+  append(node: NodeProto, body?: () => GraphProto): void;
+  /** A scope within this one, for a subgraph. */
+  inner(): Scope;
+  /** A name that nothing has. */
+  fresh(): string;
   /** What was collected, under the published names of this scope and of the outer one. */
   finish(): Pick<GraphProto, "nodes" | "initializers">;
   /** The published name of a value. */
@@ -27,6 +31,7 @@ const sharedBytes = 1024;
 
 export function openScope(names: Names, parallel: boolean, outer?: Scope): Scope {
   const nodes: NodeProto[] = [];
+  const bodies = new Map<NodeProto, () => GraphProto>();
   const initializers: Initializer[] = [];
   const literals = new Map<number, string>();
   const made = new Set<string>();
@@ -44,8 +49,9 @@ export function openScope(names: Names, parallel: boolean, outer?: Scope): Scope
     return name;
   };
 
-  const append = (node: NodeProto): void => {
+  const append = (node: NodeProto, body?: () => GraphProto): void => {
     nodes.push(node);
+    if (body !== undefined) bodies.set(node, body);
     for (const name of node.outputs) made.add(name);
   };
 
@@ -62,10 +68,17 @@ export function openScope(names: Names, parallel: boolean, outer?: Scope): Scope
     return { node, nodes: emit, literal, parallel };
   };
 
-  return {
+  const withBody = (node: NodeProto): Pick<NodeProto, "attributes"> => {
+    const body = bodies.get(node);
+    return body === undefined ? {} : { attributes: { ...node.attributes, body: { graph: body() } } };
+  };
+
+  const scope: Scope = {
     labelled,
     append,
     published,
+    inner: () => openScope(names, parallel, scope),
+    fresh: names.next,
     publish: (value, name) => {
       if (made.has(value) && !renamed.has(value)) renamed.set(value, name);
       else append({ op: "Identity", name: `output_${name}`, inputs: [value], outputs: [name] });
@@ -74,11 +87,13 @@ export function openScope(names: Names, parallel: boolean, outer?: Scope): Scope
       initializers,
       nodes: nodes.map((node) => ({
         ...node,
+        ...withBody(node),
         inputs: node.inputs.map(published),
         outputs: node.outputs.map(published),
       })),
     }),
   };
+  return scope;
 }
 
 export function freshNames(contentId: (value: NdArray) => number): Names {

@@ -9,6 +9,8 @@ import {
   type Window,
 } from "./graph.ts";
 import { gather, scatterAdd } from "./indexing.ts";
+import { type Reading, readingsOf, readOf } from "./scan/body.ts";
+import { makeScan } from "./scan.ts";
 import { broadcast, iota, reshape, transpose } from "./shaping.ts";
 
 /** An input under vmap: its value, and whether the mapped axis leads its shape. */
@@ -217,6 +219,10 @@ const rules: { readonly [P in Primitive]: BatchingRule<P> } = {
       inputs.map((input) => spread(input, size)),
       node.attributes,
     ),
+  // scans are mapped with all that reads them
+  scan: unreachable,
+  last: unreachable,
+  stacked: unreachable,
   randomBits: same,
   foldKey: ([key, word], node, size) =>
     make("foldKey", [spread(key, size), aligned(word, node.shape.length - 1)], {}),
@@ -262,12 +268,72 @@ function batched(
   size: number,
 ): (Tensor | null)[] {
   const batchedOf = (t: Tensor): Batched => values.get(t) ?? { value: t, batched: false };
-  for (const node of ancestors(results.filter((t) => t !== null))) {
+  const order = ancestors(
+    results.filter((t) => t !== null),
+    (node) => values.has(node),
+  );
+  const readings = readingsOf(order);
+  for (const node of order) {
     if (values.has(node)) continue;
     const inputs = node.inputs.map(batchedOf);
     if (!inputs.some((input) => input.batched)) continue;
+    if (node.op === "scan") {
+      batchScan(node, readings.get(node as Node) ?? [], inputs, size, values);
+      continue;
+    }
     const value = (rules[node.op] as BatchingRule<Primitive>)(inputs, node, size, values);
     values.set(node, { value, batched: true });
   }
   return results.map((t) => (t === null ? null : spread(batchedOf(t), size)));
 }
+
+/** A scan over all members at once, whose readings are added to `values`: every carry is taken to differ among them. */
+function batchScan(
+  loop: Node<"scan">,
+  readings: readonly Reading[],
+  inputs: readonly Batched[],
+  size: number,
+  values: Map<Tensor, Batched>,
+): void {
+  const { body, length, reverse } = loop.attributes;
+  const [slices, outside] = [
+    inputs.slice(body.carry.length),
+    inputs.slice(-body.outside.length || inputs.length),
+  ];
+  const own = new Map(values);
+  const renamed = new Map<Node, Tensor>();
+  const mapped = (t: Node) => make("input", [], { name: t.op, shape: [size, ...t.shape], dtype: t.dtype });
+  const standIns = (names: readonly Node[], differ: (i: number) => boolean) =>
+    names.map((name, i) => {
+      const value = differ(i) ? mapped(name) : name;
+      own.set(name, { value, batched: differ(i) });
+      return value;
+    });
+  const carry = standIns(body.carry, () => true);
+  const taken = standIns(body.slices, (i) => slices[i].batched);
+  standIns(body.outside, (i) => outside[i].batched).forEach((name, i) => {
+    if (name !== outside[i].value) renamed.set(name, outside[i].value);
+  });
+  const wanted = readings.map((reading) => readOf(reading, body));
+  const all = batched([...body.next, ...wanted], own, size) as Tensor[];
+  const [next, results] = [all.slice(0, carry.length), all.slice(carry.length)];
+  const made = makeScan(
+    { carry, slices: taken, next, results },
+    carry.map((_, i) => spread(inputs[i], size)),
+    taken.map((_, i) => (slices[i].batched ? exchanged(slices[i].value) : slices[i].value)),
+    length,
+    reverse,
+    renamed,
+  );
+  readings.forEach((reading, i) => {
+    const value =
+      reading.op === "last"
+        ? make("last", [made], (reading as Node<"last">).attributes)
+        : exchanged(make("stacked", [made], { of: results[i] as Node }));
+    values.set(reading, { value, batched: true });
+  });
+  values.set(loop, { value: made, batched: true });
+}
+
+/** The first two axes exchanged: of the members and of the steps. */
+const exchanged = (x: Tensor): Tensor => transpose(x, [1, 0, ...x.shape.slice(2).map((_, i) => i + 2)]);

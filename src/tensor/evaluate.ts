@@ -1,4 +1,4 @@
-import { type DType, type NdArray, type PlainDType, sameShape, storage } from "../array/ndarray.ts";
+import { type DType, type NdArray, type PlainDType, sameShape, sizeOf, storage } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import {
   arithmetic,
@@ -29,11 +29,14 @@ import {
   sumUnpool,
 } from "./evaluate/windows.ts";
 import { type AnyNode, ancestors, lineOf, type Node, nodeOf, type Primitive, type Tensor } from "./graph.ts";
+import { givenTo, nodesOf, type Reading, readingsOf, readOf, standInsOf } from "./scan/body.ts";
 
 const same: EvaluateRule<"alias" | "stop" | "custom"> = ([x]) => x;
 
-/** All primitives but `input`, whose numbers are fed. */
-const rules: { readonly [P in Exclude<Primitive, "input">]: EvaluateRule<P> } = {
+/** Whose numbers are fed, and what is computed together with what reads it. */
+type Apart = "input" | "scan" | "last" | "stacked";
+
+const rules: { readonly [P in Exclude<Primitive, Apart>]: EvaluateRule<P> } = {
   constant: (_, node) => numbersOf(node.attributes.value),
   alias: same,
   stop: same,
@@ -121,26 +124,108 @@ export function evaluate(
   feeds: ReadonlyMap<Tensor, NdArray> = new Map(),
   { float64 = false, watch }: EvaluateOptions = {},
 ): NdArray[] {
-  const order = ancestors(outputs);
-  const uses = usesOf(order, outputs);
-  const values = new Map<AnyNode, Float64Array>();
+  const values: Values = new Map();
+  const known = (node: Node<"input">) => fed(node, feeds, computedIn(node, float64));
+  const context: Context = { float64, watch, known };
+  const plan = planOf(ancestors(outputs), outputs);
+  compute(plan, values, context);
+  return outputs.map((output) => {
+    const node = nodeOf(output);
+    return stored(values.get(node) as Float64Array, node.shape, computedIn(node, float64));
+  });
+}
+
+type Values = Map<AnyNode, Float64Array>;
+
+interface Context {
+  readonly float64: boolean;
+  readonly watch: EvaluateOptions["watch"];
+  /** The numbers of a placeholder. */
+  known(node: Node<"input">): Float64Array;
+}
+
+/** Nodes to compute, inputs before users. */
+interface Plan {
+  readonly order: readonly AnyNode[];
+  readonly uses: ReadonlyMap<AnyNode, number>;
+  readonly scans: ReadonlyMap<AnyNode, Loop>;
+}
+
+/** A scan with all that reads it. */
+interface Loop {
+  readonly readings: readonly Reading[];
+  readonly body: Plan;
+}
+
+function planOf(order: readonly AnyNode[], wanted: readonly Tensor[]): Plan {
+  const readings = readingsOf(order);
+  const scans = new Map<AnyNode, Loop>();
   for (const node of order) {
-    const dtype = computedIn(node, float64);
-    const raw = node.op === "input" ? fed(node, feeds, dtype) : apply(node, values);
-    const value = settle(raw, dtype);
-    values.set(node, value);
-    watch?.(node, stored(value, node.shape, dtype));
+    if (node.op !== "scan") continue;
+    const { body } = node.attributes;
+    const own = readings.get(node as Node) ?? [];
+    const results = [...body.next, ...own.map((reading) => readOf(reading, body))];
+    const given = new Set<AnyNode>(standInsOf(body) as AnyNode[]);
+    const inner = nodesOf(body, results).filter((n) => !given.has(n));
+    scans.set(node, { readings: own, body: planOf(inner, results) });
+  }
+  return { order, uses: usesOf(order, wanted), scans };
+}
+
+/** Computes what has no value yet, and drops what nothing needs any more. */
+function compute(plan: Plan, values: Values, context: Context): void {
+  const uses = new Map(plan.uses);
+  for (const node of plan.order) {
+    if (node.op === "scan") runScan(node, plan.scans.get(node) as Loop, values, context);
+    else if (!values.has(node)) {
+      const raw = node.op === "input" ? context.known(node) : apply(node, values);
+      values.set(node, settle(raw, computedIn(node, context.float64)));
+    }
+    const value = values.get(node);
+    if (value !== undefined)
+      context.watch?.(node, stored(value, node.shape, computedIn(node, context.float64)));
     for (const input of node.inputs as readonly AnyNode[]) {
       const left = (uses.get(input) as number) - 1;
       uses.set(input, left);
       if (left === 0) values.delete(input);
     }
   }
-  return outputs.map((output) => {
-    const node = nodeOf(output);
-    return stored(values.get(node) as Float64Array, node.shape, computedIn(node, float64));
-  });
 }
+
+/** Runs the steps of a scan and leaves the values of its readings. */
+function runScan(node: Node<"scan">, { readings, body: plan }: Loop, values: Values, context: Context): void {
+  const { body, length, reverse } = node.attributes;
+  const given = givenTo(node);
+  const valuesOf = (nodes: readonly Node[]) => nodes.map((n) => values.get(n as AnyNode) as Float64Array);
+  const [scanned, outside] = [valuesOf(given.slices), valuesOf(given.outside)];
+  let carry = valuesOf(given.carry);
+  for (const reading of readings)
+    if (reading.op === "stacked") values.set(reading as AnyNode, new Float64Array(sizeOf(reading.shape)));
+  for (let t = 0; t < length; t++) {
+    const at = reverse ? length - 1 - t : t;
+    const own: Values = new Map();
+    const place = (names: readonly Node[], numbers: (i: number) => Float64Array) => {
+      names.forEach((name, i) => {
+        own.set(name as AnyNode, numbers(i));
+      });
+    };
+    place(body.carry, (i) => carry[i]);
+    place(body.slices, (i) => sliceOf(scanned[i], at, length));
+    place(body.outside, (i) => outside[i]);
+    compute(plan, own, context);
+    for (const reading of readings) {
+      const value = own.get(readOf(reading, body) as AnyNode) as Float64Array;
+      if (reading.op === "last") values.set(reading as AnyNode, value);
+      else sliceOf(values.get(reading as AnyNode) as Float64Array, at, length).set(value);
+    }
+    carry = body.next.map((n) => own.get(n as AnyNode) as Float64Array);
+  }
+}
+
+const sliceOf = (x: Float64Array, at: number, length: number): Float64Array => {
+  const size = x.length / length;
+  return x.subarray(at * size, (at + 1) * size);
+};
 
 /** How often each node is still needed; outputs are needed to the end. */
 function usesOf(order: readonly AnyNode[], outputs: readonly Tensor[]): Map<AnyNode, number> {
@@ -151,11 +236,8 @@ function usesOf(order: readonly AnyNode[], outputs: readonly Tensor[]): Map<AnyN
   return uses;
 }
 
-const apply = (
-  node: Exclude<AnyNode, { op: "input" }>,
-  values: ReadonlyMap<AnyNode, Float64Array>,
-): Float64Array =>
-  (rules[node.op] as EvaluateRule<Primitive>)(
+const apply = (node: AnyNode, values: ReadonlyMap<AnyNode, Float64Array>): Float64Array =>
+  (rules[node.op as Exclude<Primitive, Apart>] as EvaluateRule<Primitive>)(
     (node.inputs as readonly AnyNode[]).map((input) => values.get(input) as Float64Array),
     node,
   );

@@ -308,6 +308,10 @@ const rules: { readonly [P in Primitive]: GradientRule<P> } = {
   slice: sliceGradient,
   pad: (g, node) => [window(g, node.attributes.low, node.inputs[0].shape)],
   concat: concatGradient,
+  // scans are pulled back with all that reads them (scan/gradient.ts)
+  scan: none,
+  last: none,
+  stacked: none,
   randomBits: none,
   foldKey: none,
 };

@@ -26,6 +26,22 @@ export interface Pool {
   readonly padding: readonly (readonly [low: number, high: number])[];
 }
 
+/**
+ * What a scan does at each step: a graph between tensors that stand for what a step is given, and what it leaves. The
+ * graph ends at the stand-ins, whatever they are made of elsewhere; a scan's inputs are, in the same order, the initial
+ * carry, the scanned tensors [length, ...slice], and what is the same for all steps.
+ */
+export interface Body {
+  /** Stand for what is carried, as it comes into a step. */
+  readonly carry: readonly Node[];
+  /** Stand for the slices of what is scanned. */
+  readonly slices: readonly Node[];
+  /** Stand for what is the same for all steps. */
+  readonly outside: readonly Node[];
+  /** What is carried on. */
+  readonly next: readonly Node[];
+}
+
 type None = Record<never, never>;
 
 /** Operations of one input that act on each entry alone and keep the dtype. */
@@ -145,6 +161,13 @@ export interface Attributes extends UnaryAttributes, ArithmeticAttributes, Compa
   };
   pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number };
   concat: { readonly axis: number };
+  // ---- loops
+  /** The steps of a loop. It is no array (its shape and dtype mean nothing): `last` and `stacked` read it. */
+  scan: { readonly body: Body; readonly length: number; readonly reverse: boolean };
+  /** Of a scan: what is carried, after the last step. */
+  last: { readonly index: number };
+  /** Of a scan: any tensor of its body at all steps, along a new leading axis. */
+  stacked: { readonly of: Node };
   // ---- random
   /** Input keys [...b, 2] uint32: words 0, 1, ... of the stream of each (array/hash.ts `bits`), filling `shape`: [...b, ...shape] uint32. */
   randomBits: { readonly shape: readonly number[] };

@@ -18,9 +18,11 @@ export {
   type Tensor,
 } from "./graph.ts";
 export * from "./indexing.ts";
+export * from "./linalg/index.ts";
 export * from "./products.ts";
 export * from "./random.ts";
 export * from "./reductions.ts";
+export { type ScanOptions, scan } from "./scan.ts";
 export { isFloat } from "./shapes.ts";
 export * from "./shaping.ts";
 export * from "./transforms.ts";

@@ -1,5 +1,15 @@
 import { type DType, sameShape, sizeOf } from "../array/ndarray.ts";
-import type { Arithmetic, Attributes, Comparison, Pool, Primitive, Tensor, Unary, Window } from "./graph.ts";
+import type {
+  Arithmetic,
+  Attributes,
+  Comparison,
+  Node,
+  Pool,
+  Primitive,
+  Tensor,
+  Unary,
+  Window,
+} from "./graph.ts";
 
 export interface Typed {
   readonly shape: readonly number[];
@@ -290,6 +300,24 @@ const rules: { readonly [P in Primitive]: ShapeRule<P> } = {
     const total = inputs.reduce((n, t) => n + t.shape[at], 0);
     return { shape: first.shape.map((n, i) => (i === at ? total : n)), dtype: first.dtype };
   },
+  scan: (inputs, { body: { carry, slices, outside, next }, length }) => {
+    if (!(Number.isInteger(length) && length >= 1)) return problem(`it cannot take ${length} steps`);
+    const given = [...carry, ...slices.map((t) => ({ ...t, shape: [length, ...t.shape] })), ...outside];
+    const wrong = [...carry.map((t, i) => [t, next[i]]), ...given.map((t, i) => [t, inputs[i]])].find(
+      ([a, b]) => a.dtype !== b?.dtype || !sameShape(a.shape, b.shape),
+    );
+    return wrong === undefined && given.length === inputs.length
+      ? { shape: [], dtype: "float32" }
+      : problem("what it is given does not fit its body");
+  },
+  last: ([loop], { index }) => {
+    const { shape, dtype } = (loop as Node<"scan">).attributes.body.next[index];
+    return { shape, dtype };
+  },
+  stacked: ([loop], { of }) => ({
+    shape: [(loop as Node<"scan">).attributes.length, ...of.shape],
+    dtype: of.dtype,
+  }),
   randomBits: ([key], { shape }) =>
     isKey(key)
       ? { shape: [...key.shape.slice(0, -1), ...shape], dtype: "uint32" }

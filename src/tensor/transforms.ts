@@ -3,8 +3,10 @@ import { OckhamError } from "../error.ts";
 import { batchGraph } from "./batching.ts";
 import { add, mul } from "./elementwise.ts";
 import { pullBack } from "./gradients.ts";
-import { type AnyNode, ancestors, make, nodeOf, type Pullback, type Tensor } from "./graph.ts";
+import { type AnyNode, ancestors, make, type Node, nodeOf, type Pullback, type Tensor } from "./graph.ts";
 import { sum } from "./reductions.ts";
+import { type Reading, scanOf } from "./scan/body.ts";
+import { type Cotangents, pullBackScan, type Seeded } from "./scan/gradient.ts";
 import { isFloat } from "./shapes.ts";
 import { alias, fill, zerosLike } from "./shaping.ts";
 import { leavesOf, mapTree, type Tree } from "./tree.ts";
@@ -13,7 +15,11 @@ import { leavesOf, mapTree, type Tree } from "./tree.ts";
  * The gradients of `outputs`, weighted by `seeds`, in each of `wrt`; zeros where there is no dependence.
  * The results are ordinary graphs and can be differentiated again.
  */
-export function vjp(outputs: readonly Tensor[], seeds: readonly Tensor[], wrt: readonly Tensor[]): Tensor[] {
+export const vjp = (outputs: readonly Tensor[], seeds: readonly Tensor[], wrt: readonly Tensor[]): Tensor[] =>
+  cotangents(outputs, seeds, wrt).map((g, i) => g ?? zerosLike(wrt[i]));
+
+/** As `vjp`, with null where there is no dependence. */
+const cotangents: Cotangents = (outputs, seeds, wrt) => {
   const targets = new Set(wrt.map(nodeOf));
   const order = ancestors(outputs, (node) => targets.has(node));
   const active = new Set<AnyNode>();
@@ -21,6 +27,7 @@ export function vjp(outputs: readonly Tensor[], seeds: readonly Tensor[], wrt: r
     if (targets.has(node) || (isFloat(node.dtype) && node.inputs.some((i) => active.has(i as AnyNode))))
       active.add(node);
   const gradients = new Map<AnyNode, Tensor>();
+  const seeded = new Map<Node, Seeded[]>();
   const accumulate = (node: AnyNode, g: Tensor) => {
     const before = gradients.get(node);
     gradients.set(node, before === undefined ? g : add(before, g));
@@ -28,16 +35,30 @@ export function vjp(outputs: readonly Tensor[], seeds: readonly Tensor[], wrt: r
   outputs.forEach((output, i) => {
     if (active.has(nodeOf(output))) accumulate(nodeOf(output), seeds[i]);
   });
-  for (const node of order.reverse()) {
+  const pulledBack = (node: AnyNode): readonly (Tensor | null)[] => {
     const g = gradients.get(node);
-    if (g === undefined || targets.has(node)) continue;
-    pullBack(g, node).forEach((part, i) => {
+    const scan = scanOf(node as Node);
+    if (node.op === "scan") {
+      const own = seeded.get(node as Node);
+      return own === undefined ? [] : pullBackScan(node, own, cotangents);
+    }
+    if (g === undefined) return [];
+    if (scan === undefined) return pullBack(g, node);
+    seeded.set(scan as Node, [
+      ...(seeded.get(scan as Node) ?? []),
+      { reading: node as Reading, gradient: g },
+    ]);
+    return [];
+  };
+  for (const node of order.reverse()) {
+    if (targets.has(node)) continue;
+    pulledBack(node).forEach((part, i) => {
       const input = node.inputs[i] as AnyNode;
       if (part !== null && active.has(input)) accumulate(input, part);
     });
   }
-  return wrt.map((t) => gradients.get(nodeOf(t)) ?? zerosLike(t));
-}
+  return wrt.map((t) => gradients.get(nodeOf(t)) ?? null);
+};
 
 function scalarOnly(value: Tensor): void {
   if (value.shape.length !== 0 || !isFloat(value.dtype))

@@ -126,9 +126,9 @@ export function feedsOf(data: Dataset): Record<string, NdArray> {
 const prefixed = <T>(prefix: string, record: Readonly<Record<string, T>>): Record<string, T> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [prefix + name, value]));
 
-/** Class numbers as probabilities; values as they are. */
+/** Class numbers as probabilities; probabilities and values as they are. */
 const targetOf = (raw: Tensor, shape: DataShape): Tensor =>
-  hasClasses(shape.task) ? oneHot(raw, shape.classes) : raw;
+  hasClasses(shape.task) && shape.target.dtype === "int32" ? oneHot(raw, shape.classes) : raw;
 
 /** Rows of the data as a batch; rows that are fed as they are have no place in the training set, and index 0. */
 function batchOf(data: Readonly<Record<string, Tensor>>, index: Tensor | null, shape: DataShape): Batch {
@@ -193,7 +193,7 @@ export function planOf(training: Training, data: Dataset): Plan {
   const { optimizer, schedule, loss, rate = optimizer.rate, methods = [] } = training;
   const recipe: Recipe = { methods, about, optimizer, schedule, loss: loss.value, rate };
 
-  for (const slot of ["losses", "risk", "optimizer", "predict"] as const) only(methods, slot);
+  for (const slot of ["examples", "losses", "risk", "optimizer", "predict"] as const) only(methods, slot);
   const key = input("key", [2], "uint32");
   const hyperparameters = prefixed("hyperparameters/", training.hyperparameters ?? {});
   const initial = traceInitial(recipe, { tensor: key });
@@ -243,6 +243,18 @@ export function planOf(training: Training, data: Dataset): Plan {
     gradients: traced.gradients,
     traced: step,
   };
+}
+
+/** As `plan.initial`, with some of the parameters given: they are inputs, `params/...`, and not among the outputs. */
+export function traceStart({ recipe, state, hyperparameters }: Plan, paths: readonly string[]): Lowered {
+  const key = input("key", [2], "uint32");
+  const given = Object.fromEntries(paths.map((path) => [path, state.params[path]]));
+  const begin = flat(traceInitial(recipe, { tensor: key }, given).state);
+  const outputs = Object.fromEntries(
+    Object.entries(begin).filter(([path]) => !paths.some((one) => path === `params/${one}`)),
+  );
+  const inputs = used({ ...hyperparameters, ...flat(given, "params") }, Object.values(outputs));
+  return lower({ inputs: { key, ...inputs }, outputs });
 }
 
 /** Any number of steps a run: of one run, or of several side by side. */

@@ -2,7 +2,7 @@ import { type NdArray, rows as rowsOf, sizeOf, zeros } from "../array/ndarray.ts
 import { type Dataset, hasClasses, type Step } from "../kinds/index.ts";
 import type { Lowered } from "../onnx/index.ts";
 import type { Handle, Host } from "../runtime/index.ts";
-import { input, softmax, type Tensor } from "../tensor/index.ts";
+import { argMax, equal, input, mean, softmax, type Tensor, where } from "../tensor/index.ts";
 import { alone, entryOf, gathered, type Layout } from "./layout.ts";
 import { type BuildLoop, feedsOf, type Plan, traceProbe, traceProbeLoop } from "./plan.ts";
 import { only, type View } from "./step.ts";
@@ -212,6 +212,13 @@ export function predictionOf(plan: Plan, view: View): Tensor {
   const { prediction } = view.outputs;
   return hasClasses(plan.shape.task) ? softmax(prediction) : prediction;
 }
+
+/** Of texts that are continued: loss by text, and the share of its tokens that had the largest score; [n] each. */
+export const tokenOutcome: Build = ({ outputs, batch, loss }) => {
+  const { prediction } = outputs;
+  const hit = equal(argMax(prediction), batch.target);
+  return { loss: loss(prediction, batch.target), right: mean(where(hit, 1, 0), { axes: [-1] }) };
+};
 
 /** Predictions for all rows, as plain numbers. */
 export async function predict(

@@ -57,6 +57,32 @@ const table = (name: string) => ["--data", name, "--target", "species"];
 /** What is asked, and what the refusal must name: the culprit, then the remedy. */
 const refused: Readonly<Record<string, readonly [args: readonly string[], culprit: RegExp, remedy: RegExp]>> =
   {
+    "a table of texts without the column": [
+      ["compare", "whole.csv", "--text", "--target", "species"],
+      /whole\.csv/,
+      /--text COLUMN/,
+    ],
+    "a column of plain text": [
+      ["compare", "coriolanus", "--text", "body"],
+      /coriolanus is no table/,
+      /--text alone/,
+    ],
+    "a tokenizer for what is no text": [
+      ["compare", ...table("whole.csv"), "--tokenizer", "words"],
+      /tokenizer/,
+      /--text/,
+    ],
+    "data named twice": [["compare", "coriolanus", "--data", "wine"], /both name the data/, /one of them/],
+    "a model that cannot read texts": [
+      ["compare", "coriolanus", "--model", "mlp"],
+      /mlp takes tables and images/,
+      /transformer/,
+    ],
+    "images mixed up with words": [
+      ["compare", "coriolanus", "--methods", "mixup"],
+      /mixup blends examples/,
+      /leave it out/,
+    ],
     "a missing file": [["compare", ...table("whle.csv")], /whle\.csv/, /whole\.csv/],
     "a table without a target": [["compare", "--data", "whole.csv"], /whole\.csv/, /--target .*"species"/],
     "a missing column": [

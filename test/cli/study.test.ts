@@ -64,7 +64,15 @@ describe("a noise study", () => {
   });
 
   test("refuses a table as foreign images, before anything is written", async () => {
-    const { code, stderr } = await run(at(""), ...tiny, "--noise-study", "--outside", "wine", "--out", "refused");
+    const { code, stderr } = await run(
+      at(""),
+      ...tiny,
+      "--noise-study",
+      "--outside",
+      "wine",
+      "--out",
+      "refused",
+    );
     expect(stderr).toMatch(/wine cannot be shown/);
     expect(stderr).toMatch(/leave --outside out/);
     expect(code).toBe(2);

@@ -45,6 +45,7 @@ const classified: Dataset = {
   inputs: { x: draw("x", [rows, ...image]) },
   target: { dtype: "int32", shape: [rows], data: Int32Array.from({ length: rows }, (_, i) => i % 3) },
   classes: ["a", "b", "c"],
+  group: { dtype: "int32", shape: [rows], data: Int32Array.from({ length: rows }, (_, i) => i % 2) },
 };
 const measured: Dataset = { ...classified, task: "regression", target: draw("y", [rows, 2]), classes: [] };
 
@@ -204,6 +205,19 @@ describe.each(trained)("$definition.id in training", ({ definition }) => {
     const numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
     const agrees = Math.abs(analytic - numeric) < 2e-5 * Math.max(1, Math.abs(numeric));
     expect(agrees, `${analytic} and ${numeric}; ${excused}`).toBe(excused === undefined);
+  });
+});
+
+const choosing = trained.filter(({ definition }) => lift(definition, definition()).examples !== undefined);
+
+describe.each(choosing)("$definition.id, which chooses examples", ({ definition }) => {
+  it("says of each how often it stands in the data, from the seed alone", async () => {
+    const p = plan(definition);
+    const run = () => train(p, dataOf(p), 5, host, { validation: dataOf(p) });
+    const [one, same] = [await run(), await run()];
+    expect(same).toEqual({ ...one, seconds: same.seconds });
+    expect(one.examples).toHaveLength(rows);
+    for (const count of one.examples as Int32Array) expect(count).toBeGreaterThanOrEqual(0);
   });
 });
 

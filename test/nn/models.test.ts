@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sizeOf } from "../../src/array/ndarray.ts";
+import { ndarray, sizeOf } from "../../src/array/ndarray.ts";
 import type { Mode, Model } from "../../src/kinds/index.ts";
 import {
   autoencoder,
@@ -13,7 +13,7 @@ import {
   sequence,
   staged,
 } from "../../src/nn/index.ts";
-import { add, constant, input, keyOf, mapTree, mul, type Tensor } from "../../src/tensor/index.ts";
+import { add, constant, fill, input, keyOf, mapTree, mul, type Tensor } from "../../src/tensor/index.ts";
 import { literal, normals, numbersOf, valuesOf } from "../tensor/numbers.ts";
 
 const image = [2, 8, 8];
@@ -214,12 +214,35 @@ describe("models", () => {
   });
 
   it("by name", () => {
-    for (const [name, of] of Object.entries(models)) {
-      const model = of(image, 3);
+    for (const name of ["mlp", "cnn", "resnet", "linear", "unet"]) {
+      const model = models[name](image, 3);
       const x = rows(model, 2);
       const { prediction } = model.apply(model.init(keyOf([1, 2])), { x });
       expect(prediction.shape, name).toEqual(name === "unet" ? [2, 8, 8, 3] : [2, 3]);
     }
+  });
+
+  it("of texts by name, which refuse images, and the others texts", () => {
+    const ids = constant(
+      ndarray(
+        "int32",
+        [2, 5],
+        Int32Array.from({ length: 10 }, (_, i) => i),
+      ),
+    );
+    for (const name of ["transformer", "bag"]) {
+      const model = models[name]([5], 3, { task: "classification", vocabulary: 10 });
+      const inputs = { ids, mask: fill([2, 5], 1) };
+      expect(model.apply(model.init(keyOf([1, 2])), inputs).prediction.shape, name).toEqual([2, 3]);
+      expect(() => models[name](image, 3)).toThrow(
+        expect.objectContaining({ code: "conflict", culprit: name }),
+      );
+    }
+    const text = { task: "tokens", vocabulary: 10 } as const;
+    const model = models.transformer([5], 10, text);
+    expect(model.apply(model.init(keyOf([1, 2])), { ids }).prediction.shape).toEqual([2, 5, 10]);
+    for (const name of ["mlp", "cnn", "resnet", "linear", "bag"])
+      expect(() => models[name]([5], 10, text)).toThrow(expect.objectContaining({ code: "conflict" }));
   });
 
   it("of images refuse tables", () => {

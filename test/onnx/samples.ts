@@ -13,6 +13,7 @@ import {
   type Unary,
   type Window,
 } from "../../src/tensor/graph.ts";
+import { add, mul, scan, sub, sum } from "../../src/tensor/index.ts";
 import { convSizes, poolSizes } from "../../src/tensor/shapes.ts";
 
 /** One use of a primitive: its operands and how it is applied to them. */
@@ -233,6 +234,32 @@ const rowIndices = fc.record({
   rest: shapeOfRank(0, 2),
 });
 
+/** A loop whose steps use what is carried, scanned and outside; `give` picks what of it is looked at. */
+const loops = (give: (last: Tensor, all: Tensor) => Tensor): fc.Arbitrary<Sample> =>
+  fc
+    .record({
+      length: fc.integer({ min: 1, max: 4 }),
+      shape: shapeOfRank(0, 2),
+      reverse: fc.boolean(),
+      nested: fc.boolean(),
+    })
+    .chain(({ length, shape, reverse, nested }) => {
+      const build = ([start, xs, factor]: readonly Tensor[]): Tensor => {
+        const step = (carry: Tensor, x: Tensor): readonly [Tensor, Tensor] => {
+          const next = sub(x, mul(carry, factor));
+          return [next, sub(next, mul(carry, factor))];
+        };
+        const twice = (carry: Tensor, x: Tensor): readonly [Tensor, Tensor] => {
+          const [next, all] = scan((c: Tensor, _: object) => step(c, x), carry, {}, { length: 2 });
+          return [next, sum(all, { axes: [0] })];
+        };
+        return give(...scan(nested ? twice : step, start, xs, { reverse }));
+      };
+      return fc
+        .tuple(numbers(shape), numbers([length, ...shape]), numbers([]))
+        .map((arrays) => ({ arrays, build }));
+    });
+
 /** For every primitive, random uses of it. A missing primitive does not compile. */
 export const samples: Samples = {
   input: anyShape.chain((shape) => numbers(shape).map((a) => ({ arrays: [a], build: ([x]) => x }))),
@@ -354,6 +381,9 @@ export const samples: Samples = {
         ),
       ),
   ),
+  scan: loops((last, all) => add(last, sum(all, { axes: [0] }))),
+  last: loops((last) => last),
+  stacked: loops((_, all) => all),
   randomBits: fc
     .tuple(shapeOfRank(0, 3), shapeOfRank(0, 2))
     .chain(([shape, lead]) => sample("randomBits", { shape }, keys(lead))),

@@ -100,6 +100,9 @@ const kinds: { readonly [P in Primitive]: "slope" | "none" | "own" } = {
   slice: "slope",
   pad: "slope",
   concat: "slope",
+  scan: "slope",
+  last: "slope",
+  stacked: "slope",
   randomBits: "none",
   foldKey: "none",
 };

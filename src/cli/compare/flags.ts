@@ -5,6 +5,10 @@ export interface CompareFlags {
   readonly data?: string;
   readonly images?: string;
   readonly masks?: string;
+  readonly text?: string | true;
+  readonly tokenizer?: string;
+  readonly tokens?: string;
+  readonly vocabulary?: string;
   readonly target?: string;
   readonly task?: string;
   readonly test?: string;
@@ -18,6 +22,8 @@ export interface CompareFlags {
   readonly validationSize?: string;
   readonly testSize?: string;
   readonly labelNoise?: string;
+  readonly groups?: string;
+  readonly setting?: string;
   readonly model?: string;
   readonly methods?: string;
   readonly method?: readonly string[];
@@ -54,6 +60,7 @@ const clashes: readonly Clash[] = [
   ["data", "images", "both name the data", "give one of them"],
   ["images", "test", "test images lie in a folder test/ beside train/", "leave --test out"],
   ["images", "group", "images have no columns", "leave --group out"],
+  ["images", "groups", "images have no columns", "leave --groups out"],
   ["images", "time", "images have no columns", "leave --time out"],
   ["images", "drop", "images have no columns", "leave --drop out"],
   ["images", "keep", "images have no columns", "leave --keep out"],
@@ -62,6 +69,8 @@ const clashes: readonly Clash[] = [
   ["masks", "target", "the masks are what is predicted", "leave --target out"],
   ["masks", "task", "masks are a class a pixel", "leave --task out"],
   ["masks", "export", "models with a class a pixel cannot be exported yet", "leave --export out"],
+  ["noiseStudy", "setting", "a noise study trains once and measures", "leave --setting out"],
+  ["images", "text", "the data are images or texts", "give one of them"],
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],
 ];
 

@@ -1,5 +1,4 @@
-import { type Listener, metricsFor, type Setting, type Trial } from "../../compare/index.ts";
-import { hasClasses } from "../../kinds/index.ts";
+import { type Listener, metricsOf, type Setting, type Trial } from "../../compare/index.ts";
 import { type Paint, painter, redraws, takesColour, widthOf } from "../terminal.ts";
 import { clock, cutTo, roughly } from "../text.ts";
 import { follow, newProgress, type Progress, type Running, secondsLeft } from "./progress.ts";
@@ -130,8 +129,8 @@ function standingLines({ scores }: Progress, setting: Setting, name: number, wid
 }
 
 /** A score as the metric is printed; shares as percent. */
-function scoreText(value: number, { score, data }: Setting): string {
-  const metric = metricsFor(data.task).find(({ name }) => name === score);
+function scoreText(value: number, setting: Setting): string {
+  const metric = metricsOf(setting).find(({ name }) => name === setting.score);
   return metric?.format === "percent" ? `${(100 * value).toFixed(1)} %` : value.toPrecision(3);
 }
 
@@ -157,10 +156,13 @@ function stageOf({ epoch, of }: Running, { tune, epochs }: Setting): string {
   return `epoch ${String(epoch).padStart(digits)} of ${of}`.padEnd(width);
 }
 
+/** What the score while training is a share of, where it is not of examples. */
+const ofWhat: Readonly<Record<string, string>> = { tokens: " of next tokens", segmentation: " of pixels" };
+
 const scoreWords = (score: number, { data }: Setting): string =>
-  hasClasses(data.task)
-    ? `${(100 * score).toFixed(1)} %${data.task === "segmentation" ? " of pixels" : ""} on validation`
-    : `R² ${score.toFixed(3)} on validation`;
+  data.task === "regression"
+    ? `R² ${score.toFixed(3)} on validation`
+    : `${(100 * score).toFixed(1)} %${ofWhat[data.task] ?? ""} on validation`;
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 

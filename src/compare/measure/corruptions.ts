@@ -2,6 +2,10 @@ import { type NdArray, sizeOf } from "../../array/ndarray.ts";
 import type { Stream } from "../../array/random.ts";
 import type { Dataset, Preprocessing } from "../../kinds/index.ts";
 
+/** Of data whose numbers can be moved a little; the ids of texts cannot. */
+export type Spoilable = Exclude<Preprocessing, { kind: "text" }>;
+export const isSpoilable = (pre: Preprocessing): pre is Spoilable => pre.kind !== "text";
+
 /** One way of spoiling data, at three strengths. */
 export interface Corruption {
   readonly kind: string;
@@ -164,7 +168,7 @@ function tableCorruptions(pre: TableFacts): Corruption[] {
   return pre.columns.some((column) => column.kind === "number") ? [noise, missing] : [missing];
 }
 
-export const corruptionsFor = (pre: Preprocessing): Corruption[] =>
+export const corruptionsFor = (pre: Spoilable): Corruption[] =>
   pre.kind === "image" ? imageCorruptions(pre) : tableCorruptions(pre);
 
 /** The data set with other inputs. */
@@ -175,11 +179,7 @@ export function withInputs(data: Dataset, x: Float32Array): Dataset {
 }
 
 /** Data that looks like the real thing at a glance but means nothing, by name. */
-export function outsiders(
-  data: Dataset,
-  pre: Preprocessing,
-  stream: Stream,
-): Readonly<Record<string, Dataset>> {
+export function outsiders(data: Dataset, pre: Spoilable, stream: Stream): Readonly<Record<string, Dataset>> {
   const x = data.inputs.x.data as Float32Array;
   if (pre.kind === "table")
     return { "shuffled columns": withInputs(data, shuffledColumns(x, data.size, pre, stream)) };
@@ -217,7 +217,7 @@ function shuffledColumns(
 }
 
 /** How far an encoded number moves for one unit of pixel (images) or standardised value (tables), and its allowed range; 0 where attacks must not touch it. */
-export function attackScale(pre: Preprocessing): {
+export function attackScale(pre: Spoilable): {
   readonly unit: Float32Array;
   readonly low: Float32Array;
   readonly high: Float32Array;
@@ -250,7 +250,7 @@ const remembered = new WeakMap<Dataset, readonly Spoiled[]>();
 /** A data set under every corruption and strength; drawn from the seed, so that all candidates meet the same. */
 export function spoiledBy(
   data: Dataset,
-  pre: Preprocessing,
+  pre: Spoilable,
   random: Stream,
   corruptions = corruptionsFor(pre),
 ): readonly Spoiled[] {

@@ -11,6 +11,7 @@ import { differencesSection } from "./sections/differences.ts";
 import { headline } from "./sections/headline.ts";
 import { environmentSection, protocolSection } from "./sections/protocol.ts";
 import { robustnessSection } from "./sections/robustness.ts";
+import { settingSection } from "./sections/setting.ts";
 import { spectraSection } from "./sections/spectra.ts";
 import { foreignSection, kindsSection, studySection } from "./sections/study.ts";
 import { tableSection } from "./sections/table.ts";
@@ -92,6 +93,7 @@ function tabs({ models }: View): Html {
 
 const SECTIONS: readonly ((view: View, model: ModelView) => Html)[] = [
   tableSection,
+  settingSection,
   costSection,
   differencesSection,
   curvesSection,
@@ -113,14 +115,13 @@ const STUDIED: typeof SECTIONS = [
   curvesSection,
 ];
 
-const HEADING = /<section class="part" id="([^"]+)"><h3>([^<]+)<\/h3>/;
+const HEADING = /<section class="part" id="([^"]+)"><h3>([^<]+)<\/h3>/g;
 
 function modelSection(view: View, model: ModelView): Html {
   const shown = view.comparison.setting.study === undefined ? SECTIONS : STUDIED;
   const sections = shown.map((section) => section(view, model)).filter((each) => each.html !== "");
   const links = sections.flatMap(({ html: markup }) => {
-    const found = HEADING.exec(markup);
-    return found === null ? [] : [trusted(`<a href="#${found[1]}">${found[2]}</a>`)];
+    return [...markup.matchAll(HEADING)].map(([, id, title]) => trusted(`<a href="#${id}">${title}</a>`));
   });
   const tabbed = view.models.length > 1 ? " tabbed" : "";
   return html`<section class="model${tabbed}" id="${model.id}" data-model aria-label="${model.model}"><h2>${model.model}</h2><nav class="contents" aria-label="Sections of ${model.model}">${links}</nav>${sections}</section>`;

@@ -120,6 +120,8 @@ tbody th{font-weight:560}
 .tally .better{color:var(--better)}
 .tally .worse{color:var(--worse)}
 .tally .unsure{color:var(--muted);border-top-color:var(--line)}
+.shades caption{text-align:left;padding:9px 11px 5px;font-weight:560}
+.shades td{background:color-mix(in srgb,var(--accent) var(--shade),transparent)}
 .plain td,.plain th{vertical-align:top}
 .method code{background:var(--panel);border-radius:5px;padding:1px 6px;white-space:nowrap}
 .reason{overflow-wrap:anywhere}

@@ -6,6 +6,7 @@ import {
   type Corruption,
   onPixels,
   pixelated,
+  type Spoilable,
   withMissing,
   withNoise,
 } from "../measure/corruptions.ts";
@@ -122,5 +123,5 @@ function tableKinds(pre: Extract<Preprocessing, { kind: "table" }>): Corruption[
  * and Dietterich 2019 that need no photographs, at their levels where the size of the image does not matter, and
  * occlusion), four for tables.
  */
-export const studyCorruptions = (pre: Preprocessing): Corruption[] =>
+export const studyCorruptions = (pre: Spoilable): Corruption[] =>
   pre.kind === "image" ? imageKinds(pre) : tableKinds(pre);

@@ -3,7 +3,7 @@ import { type Stream, stream } from "../../array/random.ts";
 import type { Source } from "../../data/index.ts";
 import { OckhamError } from "../../error.ts";
 import type { Dataset, Preprocessing } from "../../kinds/index.ts";
-import { outsiders, withInputs } from "../measure/corruptions.ts";
+import { outsiders, type Spoilable, withInputs } from "../measure/corruptions.ts";
 
 /** Rows of another data set that are looked at. */
 const foreignRows = 1000;
@@ -67,7 +67,7 @@ export function checkForeign(data: Source, other: Source): void {
     );
 }
 
-function uniformNoise(data: Dataset, pre: Preprocessing, random: Stream): Float32Array {
+function uniformNoise(data: Dataset, pre: Spoilable, random: Stream): Float32Array {
   const x = new Float32Array((data.inputs.x.data as Float32Array).length);
   const u = random.uniform(x.length).data as Float64Array;
   if (pre.kind === "image") {
@@ -94,7 +94,7 @@ function uniformNoise(data: Dataset, pre: Preprocessing, random: Stream): Float3
  */
 export function foreignTo(
   data: Dataset,
-  pre: Preprocessing,
+  pre: Spoilable,
   random: Stream,
   other?: Source,
 ): Readonly<Record<string, Dataset>> {

@@ -1,4 +1,5 @@
 import { fromNested } from "../../array/ndarray.ts";
+import { OckhamError } from "../../error.ts";
 import { type About, type Batch, positive, transform } from "../../kinds/index.ts";
 import {
   add,
@@ -7,6 +8,7 @@ import {
   fold,
   gather,
   iota,
+  isFloat,
   keyOf,
   mul,
   permutation,
@@ -14,6 +16,18 @@ import {
   sum,
   type Tensor,
 } from "../../tensor/index.ts";
+
+/** Throws `conflict` for inputs that cannot be blended. */
+function refuseIds({ inputs }: Batch): void {
+  const ids = Object.keys(inputs).find((name) => !isFloat(inputs[name].dtype));
+  if (ids !== undefined)
+    throw new OckhamError(
+      "conflict",
+      "mixup",
+      `mixup blends examples, and ${ids} are numbers of tokens, which have no middle`,
+      "leave it out for texts; dropout and label-smoothing are for them too",
+    );
+}
 
 /**
  * Trains on blends of two examples and of their labels.
@@ -56,6 +70,7 @@ export const mixup = transform("mixup", {
   create:
     ({ strength }) =>
     (batch, key) => {
+      refuseIds(batch);
       const n = batch.target.shape[0];
       const order = permutation(fold(key, "pairs"), n);
       const g = beta(fold(key, "blend"), strength, strength, []);

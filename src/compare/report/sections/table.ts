@@ -142,11 +142,15 @@ function differenceColumns(view: View, model: ModelView): Column[] {
 }
 
 const BESIDE = ["calibrationError", "corruption"];
+/** Of a setting's own measures, so many. */
+const MOST_OWN = 3;
 
 function besideColumns(view: View, model: ModelView): Column[] {
   const { comparison, metric } = view;
+  const own = (comparison.setting.protocol?.measures ?? []).map(({ name }) => name);
+  const shown = [...BESIDE, ...own.filter((name) => name !== metric.name).slice(0, MOST_OWN)];
   return comparison.metrics
-    .filter(({ name }) => BESIDE.includes(name) && name !== metric.name)
+    .filter(({ name }) => shown.includes(name) && name !== metric.name)
     .filter(({ name }) => model.rows.some((row) => row.metrics[name] !== undefined))
     .map((each) => metricColumn(view, [...model.rows, ...view.references], each));
 }
