@@ -1,5 +1,5 @@
-import { first } from "../../src/compare/rows.ts";
-import { measureStudy, type Studied } from "../../src/compare/study/measure.ts";
+import type { Spoilable } from "../../src/compare/measure/corruptions.ts";
+import { measureStudy } from "../../src/compare/study/measure.ts";
 import { spearman } from "../../src/compare/study/metrics.ts";
 import { fetchDataset, imageSource, loadDataset, type Source } from "../../src/data/index.ts";
 import { experiment, type Preprocessing, type Scale } from "../../src/kinds/index.ts";
@@ -81,11 +81,11 @@ function armsFor(side: number): Arm[] {
 }
 
 async function measured({ plan, values, parts, seed, host }: Finished, outside: Source | undefined) {
-  const prepared = { ...parts, spoilable: first(parts.test, 1000) } as Studied["prepared"];
   const study = await measureStudy({
     plan,
     values,
-    prepared,
+    test: parts.test,
+    pre: parts.preprocessing as Spoilable,
     seed,
     host,
     outside,

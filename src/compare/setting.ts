@@ -7,7 +7,6 @@ import { type Definition, mainInput, type Preprocessing, type Task } from "../ki
 import { packageFile } from "../root.ts";
 import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
 import { metricsOf } from "./catalogue.ts";
-import { isSpoilable } from "./measure/corruptions.ts";
 import { protocolOf } from "./protocol.ts";
 import type { Candidate, Chosen, Environment, ProtocolOf, Setting } from "./results.ts";
 import { checkForeign } from "./study/foreign.ts";
@@ -34,7 +33,7 @@ export interface CompareRequest {
   readonly budget?: Setting["budget"];
   readonly tune?: number;
   readonly labelNoise?: number;
-  /** The metric that names the winner; accuracy, RMSE, loss or mean IoU unless told. */
+  /** The metric that names the winner; accuracy, RMSE, mean IoU or loss unless told. */
   readonly score?: string;
   /** Measures robustness and uncertainty in depth; `outside` is a data set the models should not be sure of. */
   readonly study?: { readonly kind: "noise"; readonly outside?: Source };
@@ -186,8 +185,34 @@ export async function settingOf(
     budget: request.budget ?? { kind: "epochs", value: epochs },
     tune: request.tune ?? 0,
     score,
-    ...(request.study === undefined ? {} : { study: studyOf(request.study, data, preprocessing) }),
+    ...(request.study === undefined ? {} : { study: studyOf(request.study, data, preprocessing, protocol) }),
   };
+}
+
+/** Throws `conflict` for what a study does not measure. */
+function studyOf(
+  { kind, outside }: NonNullable<CompareRequest["study"]>,
+  data: Source,
+  preprocessing: Preprocessing,
+  protocol: ProtocolOf | undefined,
+): Setting["study"] {
+  if (protocol !== undefined)
+    throw new OckhamError(
+      "conflict",
+      "noise-study",
+      `a noise study trains once and measures; ${protocol.id} has measures of its own`,
+      "leave one of them out",
+    );
+  if (data.task === "segmentation" || preprocessing.kind === "text")
+    throw new OckhamError(
+      "conflict",
+      "noise-study",
+      "a noise study is for one class or number of an example that is a row of a table or an image",
+      "compare without it",
+    );
+  if (outside === undefined) return { kind };
+  checkForeign(data, outside);
+  return { kind, outside: `${outside.name} (${fingerprint(outside)})` };
 }
 
 /** A setting with all its options, and what it measures and shows. Throws `conflict` for a member that is no setting. */
@@ -195,23 +220,6 @@ async function described(chosen: Chosen, members: Shelf): Promise<ProtocolOf> {
   const filled = await complete(members, chosen);
   const { words, measures, figures } = await protocolOf(filled, members);
   return { ...filled, words, measures, figures };
-}
-
-function studyOf(
-  { kind, outside }: NonNullable<CompareRequest["study"]>,
-  data: Source,
-  preprocessing: Preprocessing,
-): Setting["study"] {
-  if (data.task === "segmentation" || !isSpoilable(preprocessing))
-    throw new OckhamError(
-      "conflict",
-      "noise-study",
-      "a noise study is for tables and images with one class or number an example, and these data are something else",
-      "compare without it: what can be measured of robustness always is",
-    );
-  if (outside === undefined) return { kind };
-  checkForeign(data, outside);
-  return { kind, outside: `${outside.name} (${fingerprint(outside)})` };
 }
 
 /** A member with all its options filled in. */

@@ -141,15 +141,14 @@ function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric 
     columns.push({ title: clean(metric.title), align: "right", cells });
     if (comparison.setting.study === undefined) columns.push(differenceColumn(comparison, rows, metric));
   }
-  const { study, protocol } = comparison.setting;
-  if (study === undefined) {
+  if (comparison.setting.study === undefined) {
     columns.push(
       costColumn("gradients", rows, (row) => row.gradientsPerStep?.toFixed(1).replace(/\.0$/, "")),
     );
     columns.push(costColumn("time", rows, (row) => row.stepTime && formatRatio(row.stepTime.ratio)));
   }
-  const own = (protocol?.measures ?? []).map(({ name }) => name);
-  for (const name of [...own, ...(study === undefined ? BESIDE : STUDIED)]) {
+  const own = (comparison.setting.protocol?.measures ?? []).map(({ name }) => name);
+  for (const name of [...own, ...(comparison.setting.study === undefined ? BESIDE : STUDIED)]) {
     const each = comparison.metrics.find((m) => m.name === name);
     if (each === undefined || each === metric) continue;
     const spread = commonError(rows, name);

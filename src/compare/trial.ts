@@ -73,10 +73,8 @@ export async function trainingOf(
     make(shelf, setting.schedule),
     lossFor(data, shelf),
   ]);
-  const model = modelFor(data, shelf.model(candidate.model));
-  checkModel(model, data);
   return {
-    model,
+    model: modelFor(data, shelf.model(candidate.model)),
     methods: await methodsOf(methods, shelf),
     optimizer: optimizer as Optimizer,
     schedule: schedule as Training["schedule"],
@@ -87,31 +85,15 @@ export async function trainingOf(
   };
 }
 
-/** The model for data of this shape. */
-export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset, of: ModelOf): Model {
-  const outputs = hasClasses(task) ? classes.length : target.shape[1];
-  return of(
-    mainInput(data).shape.slice(1),
-    outputs,
-    vocabulary === undefined ? undefined : { task, vocabulary },
-  );
-}
-
 const lossOf: Partial<Record<Task, string>> = {
   classification: "cross-entropy",
   regression: "squared-error",
   segmentation: "pixel-cross-entropy",
 };
 
-async function lossFor({ task }: Dataset, shelf: Shelf): Promise<Training["loss"]> {
-  if (task === "tokens") return nextToken;
-  return (await make(shelf, { id: lossOf[task] ?? "squared-error", options: {} })) as Training["loss"];
-}
-
 /** Throws `conflict` where the data ask for an answer a pixel and the model gives one an image, or the other way round. */
-function checkModel(model: Model, { task, inputs: { x } }: Dataset): void {
-  if (x === undefined) return;
-  const one = fill([1, ...x.shape.slice(1)], 0);
+function checkModel(model: Model, task: Task): void {
+  const one = fill([1, ...model.inputs.x], 0);
   const pixels = model.apply(model.init(keyOf([0, 0])), { x: one }).prediction.shape.length > 2;
   if (pixels === (task === "segmentation")) return;
   throw new OckhamError(
@@ -122,6 +104,24 @@ function checkModel(model: Model, { task, inputs: { x } }: Dataset): void {
       : `${model.name} gives one answer for an image, and the data have a class for every pixel`,
     pixels ? "use mlp, cnn or resnet" : "use unet",
   );
+}
+
+/** The model for data of this shape. */
+export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset, of: ModelOf): Model {
+  const outputs = hasClasses(task) ? classes.length : target.shape[1];
+  const model = of(
+    mainInput(data).shape.slice(1),
+    outputs,
+    vocabulary === undefined ? undefined : { task, vocabulary },
+  );
+  if (vocabulary === undefined) checkModel(model, task);
+  return model;
+}
+
+async function lossFor({ task }: Dataset, shelf: Shelf): Promise<Training["loss"]> {
+  if (task === "tokens") return nextToken;
+  const id = lossOf[task] ?? "squared-error";
+  return (await make(shelf, { id, options: {} })) as Training["loss"];
 }
 
 async function make(shelf: Shelf, { id, options }: Chosen): Promise<unknown> {
@@ -227,12 +227,9 @@ async function measure(
   const classes = test.task === "classification";
   const calibration = classes ? calibrated(onValidation, validation, onTest, test) : undefined;
   const { scores, robustness, outside } =
-    study === undefined || !isSpoilable(pre)
-      ? await measureUsual(trained, prepared, seed, host, predict)
-      : await measureStudy({
-          ...{ plan, values, seed, host, predict, outside: study.outside },
-          prepared: { ...prepared, preprocessing: pre },
-        });
+    study !== undefined && isSpoilable(pre)
+      ? await measureStudy({ plan, values, test, pre, seed, host, predict, outside: study.outside })
+      : await measureUsual(trained, prepared, seed, host, predict);
   const { spectra, ...weights } = await weightsOf(trained, prepared, host);
   return {
     validation: scoresOf(onValidation, validation, pre),
@@ -252,6 +249,36 @@ async function measure(
     steps: trained.steps,
     seconds: trained.seconds,
     ...(trained.stopped === undefined ? {} : { stopped: trained.stopped }),
+  };
+}
+
+type Predict = (data: Prepared["test"]) => Promise<Predicted>;
+
+/** Robustness, detection and curvature as every comparison has them. */
+async function measureUsual(
+  trained: Trained,
+  prepared: Prepared,
+  seed: number,
+  host: Host,
+  predict: Predict,
+): Promise<Pick<Studies, "scores" | "robustness"> & { readonly outside?: undefined }> {
+  const { plan, values } = trained;
+  const { test, preprocessing: pre } = prepared;
+  const spoiled = await corrupted(prepared, seed, predict);
+  const few = first(test, attackRows);
+  const attacks = isSpoilable(pre)
+    ? await attackPoints(host, plan, values, few, pre, async (data) =>
+        headScore(await predict(data), few, pre),
+      )
+    : [];
+  const robustness = [...spoiled, ...attacks];
+  return {
+    robustness,
+    scores: {
+      ...robustnessScores(robustness),
+      ...(test.task === "classification" ? await detection(trained, prepared, seed, host) : {}),
+      ...(await curvatureOf(trained, prepared, seed, host)),
+    },
   };
 }
 
@@ -283,36 +310,6 @@ async function curvatureOf({ plan, values }: Trained, { train }: Prepared, seed:
   const random = stream(seed).split("measure").split("hessian");
   const { trace, top } = await hessian(host, plan, values, first(train, rows), random);
   return { hessianTrace: trace, hessianTop: top };
-}
-
-type Predict = (data: Prepared["test"]) => Promise<Predicted>;
-
-/** Robustness, detection and curvature as every comparison has them. */
-async function measureUsual(
-  trained: Trained,
-  prepared: Prepared,
-  seed: number,
-  host: Host,
-  predict: Predict,
-): Promise<Pick<Studies, "scores" | "robustness"> & { readonly outside?: undefined }> {
-  const { plan, values } = trained;
-  const { test, preprocessing: pre } = prepared;
-  const spoiled = await corrupted(prepared, seed, predict);
-  const few = first(test, attackRows);
-  const attacks = isSpoilable(pre)
-    ? await attackPoints(host, plan, values, few, pre, async (data) =>
-        headScore(await predict(data), few, pre),
-      )
-    : [];
-  const robustness = [...spoiled, ...attacks];
-  return {
-    robustness,
-    scores: {
-      ...robustnessScores(robustness),
-      ...(test.task === "classification" ? await detection(trained, prepared, seed, host) : {}),
-      ...(await curvatureOf(trained, prepared, seed, host)),
-    },
-  };
 }
 
 /** Scores on spoiled test data, strength 0 first. */

@@ -90,7 +90,7 @@ export function makeSource(
   inputs: (preprocessing: Preprocessing, rows: Int32Array) => Dataset["inputs"],
 ): Source {
   const { name, target, notes = [], origin, groups, domains, time, test } = description;
-  const classes = target.task === "regression" ? [] : target.classes;
+  const classes = "classes" in target ? target.classes : [];
   return {
     name,
     task: target.task,

@@ -1,7 +1,7 @@
 import type { Model } from "../kinds/index.ts";
 import { moveAxis, reshape, slice, squeeze } from "../tensor/index.ts";
-import { lecunNormal } from "./initializers.ts";
 import { embedding } from "./embedding.ts";
+import { lecunNormal } from "./initializers.ts";
 import { linear } from "./layers.ts";
 import { staged } from "./models.ts";
 import { type ModuleOf, stateless } from "./module.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ndarray } from "../../src/array/ndarray.ts";
 import { stream } from "../../src/array/random.ts";
 import { metricsFor } from "../../src/compare/catalogue.ts";
-import type { Spoilable } from "../../src/compare/measure/corruptions.ts";
+import { isSpoilable } from "../../src/compare/measure/corruptions.ts";
 import type { Setting, Trial } from "../../src/compare/results.ts";
 import { severities, studyCorruptions } from "../../src/compare/study/corruptions.ts";
 import { checkForeign, foreignTo } from "../../src/compare/study/foreign.ts";
@@ -14,7 +14,8 @@ const rowsOf = (source: Source, n = source.size) => Int32Array.from({ length: n 
 
 async function encoded(name: string, n: number) {
   const source = await loadDataset(name);
-  const pre = source.fit(rowsOf(source)) as Spoilable;
+  const pre = source.fit(rowsOf(source));
+  if (!isSpoilable(pre)) throw new Error("a table or images");
   return { source, pre, data: source.encode(pre, rowsOf(source, n)) };
 }
 

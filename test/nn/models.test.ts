@@ -214,7 +214,7 @@ describe("models", () => {
   });
 
   it("by name", () => {
-    for (const name of ["mlp", "cnn", "resnet", "linear"]) {
+    for (const name of ["mlp", "cnn", "resnet", "linear", "unet"]) {
       const model = models[name](image, 3);
       const x = rows(model, 2);
       const { prediction } = model.apply(model.init(keyOf([1, 2])), { x });

@@ -16,7 +16,7 @@ Examples:
   ockham compare --setting continual --methods replay,ewc  tasks one after the other: what is forgotten
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
   ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
-  ockham compare --noise-study --data penguins --target species   which method makes a sturdy and honest model
+  ockham compare --noise-study --data penguins             which method makes a sturdy and honest model
   ockham compare --resume                                  goes on where the same command was stopped
 
 Left in the output folder: report.html, comparison.json, trials.csv.
@@ -72,7 +72,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--model <names>",
-      "mlp, cnn, resnet, linear; unet for a class a pixel; transformer, bag for texts; several with commas",
+      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag; several with commas",
     )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)

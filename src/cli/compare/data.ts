@@ -57,6 +57,13 @@ export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promis
   }
 }
 
+/** The other data set of a noise study, by name or path. */
+export async function outsideOf({ outside }: CompareFlags, signal: AbortSignal): Promise<Source | undefined> {
+  if (outside === undefined) return undefined;
+  const fetched = fetchedDatasets().some(({ name }) => name === outside);
+  return openData(outside, fetched ? { signal } : {});
+}
+
 /** Which column, or that the files are plain text. Throws `bad-option` for a table without a column. */
 function textOf({ text }: CompareFlags, data: string): Pick<OpenOptions, "text"> {
   if (text === undefined) return {};
@@ -89,13 +96,6 @@ async function textOptionsOf({
     ...(tokens !== undefined && { tokens: wholeOf("--tokens", tokens) }),
     ...(vocabulary !== undefined && { vocabulary: wholeOf("--vocabulary", vocabulary) }),
   };
-}
-
-/** The other data set of a noise study, by name or path. */
-export async function outsideOf({ outside }: CompareFlags, signal: AbortSignal): Promise<Source | undefined> {
-  if (outside === undefined) return undefined;
-  const fetched = fetchedDatasets().some(({ name }) => name === outside);
-  return openData(outside, fetched ? { signal } : {});
 }
 
 /** Leaves out what was not said; only data that are fetched have a use for the signal. */

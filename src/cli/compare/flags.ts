@@ -4,11 +4,11 @@ import { OckhamError } from "../../error.ts";
 export interface CompareFlags {
   readonly data?: string;
   readonly images?: string;
+  readonly masks?: string;
   readonly text?: string | true;
   readonly tokenizer?: string;
   readonly tokens?: string;
   readonly vocabulary?: string;
-  readonly masks?: string;
   readonly target?: string;
   readonly task?: string;
   readonly test?: string;
@@ -66,11 +66,11 @@ const clashes: readonly Clash[] = [
   ["images", "keep", "images have no columns", "leave --keep out"],
   ["images", "categories", "images have no columns", "leave --categories out"],
   ["images", "missing", "images have no cells", "leave --missing out"],
-  ["images", "text", "the data are images or texts", "give one of them"],
   ["masks", "target", "the masks are what is predicted", "leave --target out"],
   ["masks", "task", "masks are a class a pixel", "leave --task out"],
   ["masks", "export", "models with a class a pixel cannot be exported yet", "leave --export out"],
-  ["noiseStudy", "setting", "a noise study is of plain training", "give one of them"],
+  ["noiseStudy", "setting", "a noise study trains once and measures", "leave --setting out"],
+  ["images", "text", "the data are images or texts", "give one of them"],
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],
 ];
 

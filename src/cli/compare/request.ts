@@ -154,12 +154,11 @@ export function studiedMethods(
 
 /** The models asked for, or those that suit the data. Throws `unknown-name`; `conflict` for one that cannot take the data. */
 function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, members: Shelf): string[] {
-  const images = mainInput(sample).shape.length === 4;
   if (text === undefined) {
     if (isText(sample)) return ["transformer"];
     if (sample.task === "segmentation") return ["unet"];
-    if (noiseStudy) return images ? ["cnn"] : ["mlp"];
-    return images ? ["mlp", "cnn"] : ["mlp"];
+    if (mainInput(sample).shape.length !== 4) return ["mlp"];
+    return noiseStudy ? ["cnn"] : ["mlp", "cnn"];
   }
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
   for (const name of names) modelFor(sample, members.model(name));

@@ -1,5 +1,4 @@
 import { type Listener, metricsOf, type Setting, type Trial } from "../../compare/index.ts";
-import type { Task } from "../../kinds/index.ts";
 import { type Paint, painter, redraws, takesColour, widthOf } from "../terminal.ts";
 import { clock, cutTo, roughly } from "../text.ts";
 import { follow, newProgress, type Progress, type Running, secondsLeft } from "./progress.ts";
@@ -157,16 +156,13 @@ function stageOf({ epoch, of }: Running, { tune, epochs }: Setting): string {
   return `epoch ${String(epoch).padStart(digits)} of ${of}`.padEnd(width);
 }
 
+/** What the score while training is a share of, where it is not of examples. */
+const ofWhat: Readonly<Record<string, string>> = { tokens: " of next tokens", segmentation: " of pixels" };
+
 const scoreWords = (score: number, { data }: Setting): string =>
   data.task === "regression"
     ? `R² ${score.toFixed(3)} on validation`
-    : `${(100 * score).toFixed(1)} %${unitOf[data.task] ?? ""} on validation`;
-
-/** What a share of right answers is counted in, where it is not examples. */
-const unitOf: Readonly<Partial<Record<Task, string>>> = {
-  tokens: " of next tokens",
-  segmentation: " of pixels",
-};
+    : `${(100 * score).toFixed(1)} %${ofWhat[data.task] ?? ""} on validation`;
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 

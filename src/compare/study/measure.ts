@@ -7,7 +7,6 @@ import { attacked } from "../measure/attacks.ts";
 import { type Spoilable, spoiledBy } from "../measure/corruptions.ts";
 import { headScore, type Predicted } from "../measure/scores.ts";
 import { maximumSoftmax } from "../metrics.ts";
-import type { Prepared } from "../prepare.ts";
 import type { OutsidePoint, RobustnessPoint } from "../results.ts";
 import { first } from "../rows.ts";
 import { studyCorruptions } from "./corruptions.ts";
@@ -28,7 +27,8 @@ export const studyRadii = {
 export interface Studied {
   readonly plan: Plan;
   readonly values: Values;
-  readonly prepared: Prepared & { readonly preprocessing: Spoilable };
+  readonly test: Dataset;
+  readonly pre: Spoilable;
   readonly seed: number;
   readonly host: Host;
   predict(data: Dataset): Promise<Predicted>;
@@ -44,15 +44,14 @@ export interface Studies {
 
 /** Robustness and uncertainty of one trained model: all that the noise study adds to the usual scores. */
 export async function measureStudy(studied: Studied): Promise<Studies> {
-  const { prepared, predict } = studied;
-  const { test } = prepared;
+  const { test, pre, predict } = studied;
   const classes = test.task === "classification";
   const corrupted = await corruptedPoints(studied);
   const attacks = await attackedPoints(studied);
   const outside = classes ? await outsidePoints(studied) : [];
   const predicted = await predict(test);
   const labels = test.target.data as Int32Array;
-  const clean = headScore(predicted, test, prepared.preprocessing);
+  const clean = headScore(predicted, test, pre);
   const mean = (field: "auroc" | "falsePositives" | "accuracy") =>
     outside.length === 0 ? undefined : outside.reduce((sum, one) => sum + one[field], 0) / outside.length;
   return {
@@ -86,9 +85,17 @@ export function lossesByKind(points: readonly RobustnessPoint[], classes: boolea
   return kinds;
 }
 
-async function corruptedPoints({ prepared, seed, predict }: Studied): Promise<RobustnessPoint[]> {
-  const { spoilable, preprocessing: pre } = prepared;
-  const rows = first(spoilable, corruptedRows);
+const chosen = new WeakMap<Dataset, Dataset>();
+
+/** The first test rows, the same object each time, so that they are spoiled once for all candidates. */
+function rowsToSpoil(test: Dataset): Dataset {
+  const rows = chosen.get(test) ?? first(test, corruptedRows);
+  chosen.set(test, rows);
+  return rows;
+}
+
+async function corruptedPoints({ test, pre, seed, predict }: Studied): Promise<RobustnessPoint[]> {
+  const rows = rowsToSpoil(test);
   const clean = headScore(await predict(rows), rows, pre);
   const points: RobustnessPoint[] = [];
   const random = stream(seed).split("study");
@@ -103,10 +110,10 @@ async function attackedPoints({
   plan,
   values,
   host,
-  prepared,
+  test,
+  pre,
   predict,
 }: Studied): Promise<RobustnessPoint[]> {
-  const { test, preprocessing: pre } = prepared;
   const rows = first(test, attackedRows);
   const points = [{ kind: "FGSM", strength: 0, score: headScore(await predict(rows), rows, pre) }];
   for (const radius of studyRadii[pre.kind]) {
@@ -116,10 +123,9 @@ async function attackedPoints({
   return points;
 }
 
-async function outsidePoints({ prepared, seed, predict, outside: other }: Studied): Promise<OutsidePoint[]> {
-  const { test, preprocessing } = prepared;
+async function outsidePoints({ test, pre, seed, predict, outside: other }: Studied): Promise<OutsidePoint[]> {
   const inside = maximumSoftmax(await predict(test));
-  const foreign = foreignTo(test, preprocessing, stream(seed).split("outside"), other);
+  const foreign = foreignTo(test, pre, stream(seed).split("outside"), other);
   const points: OutsidePoint[] = [];
   for (const [data, rows] of Object.entries(foreign)) {
     const found = detectionOf(inside, maximumSoftmax(await predict(rows)));

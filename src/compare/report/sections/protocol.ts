@@ -12,11 +12,6 @@ export function protocolSection(view: View): Html {
 <details><summary>The whole setting</summary><pre tabindex="0">${setting}</pre></details></section>`;
 }
 
-const referenceItem: [string, string] = [
-  "Reference lines",
-  "What simple learners without a network reach on the same splits: they show whether a network is called for at all.",
-];
-
 /** The protocol as titled sentences. */
 export function protocolOf(view: View): [string, string][] {
   const { setting, outcome } = view.comparison;
@@ -61,14 +56,15 @@ export function protocolOf(view: View): [string, string][] {
       "Cost",
       "Gradients a step are counted. Time a step is measured in a phase of its own: candidates interleaved, one thread, medians, nothing else training.",
     ],
-    ...(setting.study !== undefined ? studyItems(setting, setting.study.outside) : []),
-    ...(setting.study === undefined && protocol === undefined ? [referenceItem] : []),
+    ...(setting.study === undefined ? [] : studyItems(setting, setting.study.outside)),
+    ...(protocol === undefined && setting.study === undefined ? [references] : []),
   ];
 }
 
-function settingWords({ id, options, words }: ProtocolOf): string {
-  return `${chosen({ id, options })}. ${words.join(" ")}`;
-}
+const references: [string, string] = [
+  "Reference lines",
+  "What simple learners without a network reach on the same splits: they show whether a network is called for at all.",
+];
 
 /** What a noise study measures, beyond what its tables say. */
 function studyItems({ data }: Setting, outside: string | undefined): [string, string][] {
@@ -85,6 +81,10 @@ function studyItems({ data }: Setting, outside: string | undefined): [string, st
   const other = outside === undefined ? "" : ` and 1,000 examples of ${outside}`;
   const made = images ? "random values, shuffled pixels, inverted images" : "random values, shuffled columns";
   return [...items, ["Foreign data", `As many made examples as test rows, of each of ${made}${other}.`]];
+}
+
+function settingWords({ id, options, words }: ProtocolOf): string {
+  return `${chosen({ id, options })}. ${words.join(" ")}`;
 }
 
 function dataWords({ data }: Setting): string {
