@@ -1,6 +1,8 @@
 export * from "./activations.ts";
 export { vmapTraced } from "./batching.ts";
+export * from "./einsum.ts";
 export * from "./elementwise.ts";
+export * from "./fft.ts";
 export {
   type AnyNode,
   type Attributes,
@@ -21,6 +23,7 @@ export * from "./indexing.ts";
 export * from "./products.ts";
 export * from "./random.ts";
 export * from "./reductions.ts";
+export * from "./resize.ts";
 export { isFloat } from "./shapes.ts";
 export * from "./shaping.ts";
 export * from "./transforms.ts";
