@@ -23,6 +23,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   l1: async () => (await import("./penalties/l1.ts")).l1,
   l2: async () => (await import("./penalties/l2.ts")).l2,
   "norm-loss": async () => (await import("./penalties/normLoss.ts")).normLoss,
+  "orthogonal-conv": async () => (await import("./penalties/orthogonalConv.ts")).orthogonalConv,
   dropout: async () => (await import("./regularizers/dropout.ts")).dropout,
   "early-stopping": async () => (await import("./regularizers/earlyStopping.ts")).earlyStopping,
   "l1-prox": async () => (await import("./regularizers/l1Prox.ts")).l1Prox,
