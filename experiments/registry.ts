@@ -48,6 +48,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "least-volume": async () => (await import("./penalties/leastVolume.ts")).leastVolume,
   "nc-regularizers": async () => (await import("./penalties/ncRegularizers.ts")).ncRegularizers,
   "norm-loss": async () => (await import("./penalties/normLoss.ts")).normLoss,
+  "orthogonal-conv": async () => (await import("./penalties/orthogonalConv.ts")).orthogonalConv,
   "vanishing-gradient": async () => (await import("./penalties/vanishingGradient.ts")).vanishingGradient,
   dropout: async () => (await import("./regularizers/dropout.ts")).dropout,
   "early-stopping": async () => (await import("./regularizers/earlyStopping.ts")).earlyStopping,

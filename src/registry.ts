@@ -1925,6 +1925,37 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./parts/penalties/normLoss.ts")).normLoss as unknown as Definition,
   },
   {
+    id: "orthogonal-conv",
+    kind: "penalty",
+    field: "penalties",
+    summary: "convolutions as orthogonal maps of whole images",
+    doc: "Draws each convolution, as a linear map of whole images, toward an orthogonal one: all singular values 1.\n\n  value(w) = strength (|conv(w, w) - I0|^2 - max(0, M - C stride^2))       w [M, C, k, k]\n\nconv(w, w) has stride `stride` and as much padding as the kernel meets itself, I0 is 1 where a filter meets itself\nunmoved. For circular padding and images of at least 2 k - 1 this is the map's |K K^T - I|^2 (|K^T K - I|^2 where it\nhas more rows than columns) divided by the number of places, at a cost that does not depend on them. `stride` is that\nof the layers; `orthogonalConvExists` says where zero can be reached. Layers that pad with zeros come only near.",
+    paper: {
+      id: "orthogonal-conv",
+      title: "Existence, Stability and Scalability of Orthogonal Convolutional Neural Networks",
+      authors: ["El Mehdi Achour", "François Malgouyres", "Franck Mamalet"],
+      year: 2022,
+      arxiv: "2108.05623",
+      where: "definition 2 and theorems 4 to 7",
+    },
+    options: {
+      strength: {
+        default: 0.1,
+        doc: "cost of the squared distance (lambda in the paper)",
+        range: "a number above 0",
+        grid: [0.01, 0.03, 0.1, 0.3, 1],
+      },
+      stride: {
+        default: 1,
+        doc: "stride of the convolutions it acts on (S in the paper)",
+        range: "a whole number of at least 1",
+        grid: [1, 2],
+      },
+    },
+    load: async () =>
+      (await import("./parts/penalties/orthogonalConv.ts")).orthogonalConv as unknown as Definition,
+  },
+  {
     id: "flooding",
     kind: "risk",
     field: "risks",

@@ -5,7 +5,9 @@ import {
   add,
   avgPool as averagePool,
   type ConvOptions,
+  type ConvTransposeOptions,
   conv as convolve,
+  convTranspose as convolveTransposed,
   fill,
   fold,
   globalAvgPool as globalAveragePool,
@@ -22,6 +24,7 @@ import {
   stopGradient,
   sub,
   type Tensor,
+  transpose,
 } from "../tensor/index.ts";
 import { heNormal, type Initializer } from "./initializers.ts";
 import { type ModuleOf, stateless } from "./module.ts";
@@ -74,6 +77,49 @@ export const conv =
     const kernel = leaf(name, "kernel", [out, channels / groups, ...spatial.map(() => size)], 0);
     const offset = leaf(name, "bias", [out], 0);
     const run = (x: Tensor, k: Tensor) => convolve(x, k, geometry);
+    const result = run(fill([1, ...shape], 0), fill(kernel.shape, 0)).shape.slice(1);
+    return {
+      leaves: bias ? [kernel, offset] : [kernel],
+      shape: result,
+      init: (key) => ({
+        [kernel.path]: init(key, kernel.shape),
+        ...(bias ? { [offset.path]: fill([out], 0) } : {}),
+      }),
+      apply(x, { weights }) {
+        const y = run(x, weights[kernel.path]);
+        return bias ? add(y, reshape(weights[offset.path], [out, ...spatial.map(() => 1)])) : y;
+      },
+    };
+  };
+
+export interface ConvTransposeLayerOptions extends ConvTransposeOptions {
+  readonly init?: Initializer;
+  readonly bias?: boolean;
+}
+
+/**
+ * Transposed convolution of [c, ...spatial] with kernels [out, c / groups, ...window], as those of `conv`: with strides
+ * it enlarges. PyTorch keeps the same kernel as [c, out / groups, ...window].
+ */
+export const convTranspose =
+  (
+    out: number,
+    size: number,
+    { init = heNormal, bias = true, ...geometry }: ConvTransposeLayerOptions = {},
+  ): ModuleOf =>
+  (name, shape) => {
+    const [channels, ...spatial] = shape;
+    const groups = geometry.groups ?? 1;
+    for (const count of [channels, out]) if (count % groups !== 0) throw undivided(name, count, groups);
+    const window = spatial.map(() => size);
+    const kernel = leaf(name, "kernel", [out, channels / groups, ...window], 0);
+    const offset = leaf(name, "bias", [out], 0);
+    const run = (x: Tensor, k: Tensor) => {
+      const grouped = reshape(k, [groups, out / groups, channels / groups, ...window]);
+      const order = [0, 2, 1, ...window.map((_, i) => i + 3)];
+      const turned = reshape(transpose(grouped, order), [channels, out / groups, ...window]);
+      return convolveTransposed(x, turned, geometry);
+    };
     const result = run(fill([1, ...shape], 0), fill(kernel.shape, 0)).shape.slice(1);
     return {
       leaves: bias ? [kernel, offset] : [kernel],

@@ -1,6 +1,8 @@
 export * from "./activations.ts";
 export { vmapTraced } from "./batching.ts";
+export * from "./einsum.ts";
 export * from "./elementwise.ts";
+export * from "./fft.ts";
 export {
   type AnyNode,
   type Attributes,
@@ -22,6 +24,7 @@ export * from "./linalg/index.ts";
 export * from "./products.ts";
 export * from "./random.ts";
 export * from "./reductions.ts";
+export * from "./resize.ts";
 export { type ScanOptions, scan } from "./scan.ts";
 export { isFloat } from "./shapes.ts";
 export * from "./shaping.ts";

@@ -1,5 +1,6 @@
 import { mul } from "./elementwise.ts";
 import { make, type Pool, type Tensor, type Window } from "./graph.ts";
+import { misplaced } from "./misplaced.ts";
 import { mean } from "./reductions.ts";
 import { expandDims, reshape, squeeze } from "./shaping.ts";
 
@@ -54,6 +55,39 @@ export function conv(x: Tensor, kernel: Tensor, options: ConvOptions = {}): Tens
   const padding = paddings(options.padding ?? 0, sizes, kernel.shape.slice(2), strides, dilation);
   const geometry: Window = { strides, padding, dilation, groups: options.groups ?? 1 };
   return make("conv", [x, kernel], geometry);
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  /** A number for all sides, or an entry an axis. */
+  readonly padding?: Exclude<Padding, "same">;
+  /** Entries added at the high end, fewer than the stride: which of the sizes that `conv` takes to one is meant. */
+  readonly outputPadding?: PerAxis;
+}
+
+/**
+ * The transpose of `conv` in x, as PyTorch's conv_transpose: x [n, c, ...spatial], kernel [c, o / groups, ...window]
+ * -> [n, o, ...] of sizes (m - 1) stride - low - high + (window - 1) dilation + outputPadding + 1. Entry i of x lays
+ * the kernel, times itself, at i stride - low. Throws `bad-shape` for an outputPadding as large as the stride.
+ */
+export function convTranspose(x: Tensor, kernel: Tensor, options: ConvTransposeOptions = {}): Tensor {
+  const sizes = x.shape.slice(2);
+  const window = kernel.shape.slice(2);
+  const strides = each(options.strides ?? 1, sizes.length);
+  const dilation = each(options.dilation ?? 1, sizes.length);
+  const padding = paddings(options.padding ?? 0, sizes, window, strides, dilation);
+  const extra = each(options.outputPadding ?? 0, sizes.length);
+  if (extra.some((n, i) => n < 0 || n >= strides[i]))
+    throw misplaced(
+      "outputPadding",
+      `an outputPadding of [${extra}] does not fit strides [${strides}]`,
+      "add fewer entries than the stride",
+    );
+  const size = sizes.map(
+    (m, i) =>
+      (m - 1) * strides[i] - padding[i][0] - padding[i][1] + (window[i] - 1) * dilation[i] + extra[i] + 1,
+  );
+  const geometry: Window = { strides, padding, dilation, groups: options.groups ?? 1 };
+  return make("convTranspose", [x, kernel], { ...geometry, size });
 }
 
 export interface PoolOptions {

@@ -1,20 +1,12 @@
 import { type DType, sizeOf, storage } from "../array/ndarray.ts";
-import { OckhamError } from "../error.ts";
-import { constant, lineOf, make, nodeOf, scalar, type Tensor } from "./graph.ts";
+import { constant, make, nodeOf, scalar, type Tensor } from "./graph.ts";
+import { misplaced } from "./misplaced.ts";
 
 /** The axis counted from the end, for one counted from either end. Throws `bad-shape`. */
 export function fromEnd(axis: number, rank: number): number {
   const counted = axis >= 0 ? axis - rank : axis;
   if (Number.isInteger(axis) && counted < 0 && counted >= -rank) return counted;
   throw misplaced(`axis ${axis}`, `axis ${axis} does not fit rank ${rank}`, "choose another axis");
-}
-
-/** A `bad-shape` error that names the caller's line. */
-function misplaced(culprit: string, message: string, hint: string): OckhamError {
-  const origin: { stack?: string } = {};
-  Error.captureStackTrace(origin, misplaced);
-  const line = lineOf({ origin });
-  return new OckhamError("bad-shape", culprit, line === undefined ? message : `${message}, at ${line}`, hint);
 }
 
 /** The same entries in row-major order under another shape; one size may be -1 and is worked out. */

@@ -4,6 +4,7 @@ import type { Mode, Params } from "../../src/kinds/index.ts";
 import {
   batchNorm,
   conv,
+  convTranspose,
   flatten,
   globalAvgPool,
   glorotUniform,
@@ -55,6 +56,26 @@ describe("linear", () => {
   it("marks the head's arrays, and no others", () => {
     expect(linear(2, { head: true })("l", [3]).leaves.every((leaf) => leaf.head)).toBe(true);
     expect(linear(2)("l", [3]).leaves.some((leaf) => leaf.head)).toBe(false);
+  });
+});
+
+describe("convTranspose", () => {
+  it("lays kernels [out, in, window] over the places of x, by group", () => {
+    const x = literal([1, 2, 2], 1, 2, 3, 4);
+    const weights = { "l.kernel": literal([1, 2, 2], 1, 10, 100, 1000), "l.bias": literal([1], 0.5) };
+    const { y } = applied(convTranspose(1, 2, { strides: 2 }), x, weights);
+    // 1 (1, 10) + 3 (100, 1000), 2 (1, 10) + 4 (100, 1000)
+    expect(numbersOf(y)).toEqual([301.5, 3010.5, 402.5, 4020.5]);
+    const each = { "l.kernel": literal([2, 1, 2], 1, 10, 100, 1000), "l.bias": literal([2], 0, 0.5) };
+    const grouped = applied(convTranspose(2, 2, { strides: 2, groups: 2 }), x, each).y;
+    expect(numbersOf(grouped)).toEqual([1, 10, 2, 20, 300.5, 3000.5, 400.5, 4000.5]);
+  });
+
+  it("enlarges, and refuses groups that do not divide", () => {
+    const layer = convTranspose(3, 3, { strides: 2, padding: 1, outputPadding: 1, bias: false });
+    expect(layer("l", [4, 5, 6]).shape).toEqual([3, 10, 12]);
+    expect(layer("l", [4, 5, 6]).leaves.map(({ shape }) => shape)).toEqual([[3, 4, 3, 3]]);
+    expect(() => convTranspose(3, 3, { groups: 2 })("l", [4, 5])).toThrow(/3 channels do not divide/);
   });
 });
 

@@ -62,7 +62,8 @@ export const convTranspose: LowerRule<"convTranspose"> = (node, [g, kernel], to)
   const reach = window.map((k, i) => (k - 1) * w.dilation[i]);
   const mirrored = w.padding.map(([low, high], i) => [reach[i] - low, reach[i] - high] as const);
   const plain = w.strides.every((s) => s === 1) && mirrored.flat().every((p) => p >= 0);
-  const few = node.shape[1] * 4 <= weights[0];
+  // ConvTranspose sums shifted copies, quickly in a plane but slowly in space
+  const few = window.length < 3 && node.shape[1] * 4 <= weights[0];
   if (plain && !few)
     return to.node(
       "Conv",
