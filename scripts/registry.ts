@@ -16,8 +16,8 @@ function shelves(): string[] {
           .filter((entry) => entry.isDirectory())
           .map((entry) => `${folder}/${entry.name}`)
       : [];
-  const estimators = existsSync(join(root, "src/estimators")) ? ["src/estimators"] : [];
-  return [...under("src/parts"), ...under("src/methods"), ...estimators].sort();
+  const alone = ["src/estimators", "src/settings"].filter((folder) => existsSync(join(root, folder)));
+  return [...under("src/parts"), ...under("src/methods"), ...alone].sort();
 }
 
 const members = (folder: string): string[] =>
@@ -63,7 +63,7 @@ function entry({ file, name, definition, doc }: Found): string {
     options: Record<string, { default: unknown; doc: string; range: string; grid: readonly unknown[] }>;
   };
   const parts = file.split("/");
-  const field = parts[1] === "methods" || parts[1] === "parts" ? parts[2] : "estimators";
+  const field = parts[1] === "methods" || parts[1] === "parts" ? parts[2] : parts[1];
   const described = Object.fromEntries(
     Object.entries(options).map(([option, { default: initial, doc, range, grid }]) => [
       option,

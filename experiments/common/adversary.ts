@@ -6,10 +6,13 @@ import { method, type Step } from "../../src/kinds/index.ts";
 import {
   add,
   fill,
+  logSoftmax,
   max,
   min,
   mul,
+  normal,
   sign,
+  softmax,
   stopGradient,
   sub,
   sum,
@@ -44,6 +47,38 @@ export function adversarial(radius: number, steps: number): Named {
     }),
   });
   return { name: "adversarial", method: definition() };
+}
+
+/**
+ * TRADES (Zhang et al. 2019): cross entropy, and `beta` times KL(p(x) | p(x')), x' being where it is largest within
+ * `radius`, sought from a start 0.001 away; the official code's loss and search, whose steps are radius / 4 long.
+ */
+export function trades(radius: number, steps: number, beta: number): Named {
+  const definition = method("trades", {
+    summary: "cross entropy, and how far the prediction can be moved",
+    options: {},
+    examples: [],
+    create: () => ({
+      losses({ outputs, batch, mode, loss, apply, weights, key }) {
+        const { prediction } = outputs;
+        const plain = loss(prediction, batch.target);
+        if (mode === "eval") return plain;
+        const clean = batch.inputs.x;
+        const divergence = (x: Tensor, from: Tensor) => {
+          const there = logSoftmax(apply(weights, { ...batch.inputs, x }).prediction);
+          return sum(mul(softmax(from), sub(logSoftmax(from), there)), { axes: [-1] });
+        };
+        let x = add(clean, mul(0.001, normal(key, clean.shape)));
+        for (let i = 0; i < steps; i++) {
+          const [slope] = vjp([sum(divergence(x, stopGradient(prediction)))], [fill([], 1)], [x]);
+          const moved = add(x, mul(radius / 4, sign(slope)));
+          x = stopGradient(max(min(moved, add(clean, radius)), sub(clean, radius)));
+        }
+        return add(plain, mul(beta, divergence(x, prediction)));
+      },
+    }),
+  });
+  return { name: "trades", method: definition() };
 }
 
 /** Accuracy on the first validation and test rows after 20 projected gradient steps. */

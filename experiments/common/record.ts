@@ -34,7 +34,7 @@ const digits = 6;
 const rounded = (value: number): number => Number(value.toPrecision(digits));
 
 /** Numbers of at most six digits, and those that are not finite left out. */
-function tidy<T extends Report>(report: T): T {
+export function tidy<T extends Report>(report: T): T {
   const kept = Object.entries(report).filter(
     ([, value]) => typeof value !== "number" || Number.isFinite(value),
   );

@@ -13,7 +13,16 @@ import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { cosine } from "../../src/parts/schedules/cosine.ts";
 import { type Host, openInline, openPool } from "../../src/runtime/index.ts";
-import { type Named, type Plan, planOf, type Trained, train } from "../../src/training/index.ts";
+import {
+  evenly,
+  feedsOf,
+  type Named,
+  type Plan,
+  planOf,
+  runsAtOnce,
+  type Trained,
+  trainTogether,
+} from "../../src/training/index.ts";
 import type { Parts, PartsOf } from "./data.ts";
 
 export type ModelOf = (shape: readonly number[], outputs: number) => Model;
@@ -68,32 +77,66 @@ export interface Study extends Settings {
   measure(finished: Finished): Promise<Numbers>;
 }
 
+/** Seeds of a variant that are trained together. */
 interface Job {
   readonly arm: string;
   readonly variant: Variant;
-  readonly seed: number;
+  readonly seeds: readonly number[];
 }
 
+/** Most seeds in a job, so that there are jobs for several hosts. */
+const mostSeeds = 5;
+
 /**
- * Trains every variant of every arm on every seed, and measures: one report each, with `arm`, `variant`, `seed`
- * and `diverged`. A diverged run counts as accuracy 0 and is never chosen. At smoke scale the first variant of
- * each arm only. Throws `interrupted` when the signal fires.
+ * Trains every variant of every arm on every seed, side by side where that is faster, and measures: one report each,
+ * with `arm`, `variant`, `seed` and `diverged`. A diverged run counts as accuracy 0 and is never chosen. At smoke scale
+ * the first variant of each arm only. Throws `interrupted` when the signal fires.
  */
 export async function trainArms(study: Study, scale: Scale, tools: ExperimentTools): Promise<Report[]> {
+  const { journal } = tools;
   const kept = scale === "smoke" ? 1 : Number.POSITIVE_INFINITY;
-  const jobs = study.arms.flatMap(({ name, variants }) =>
-    variants
-      .slice(0, kept)
-      .flatMap((variant) =>
-        Array.from({ length: study.seeds }, (_, seed): Job => ({ arm: name, variant, seed })),
-      ),
+  const variants = study.arms.flatMap(({ name, variants }) =>
+    variants.slice(0, kept).map((variant) => ({ arm: name, variant })),
   );
   const plans = new Map<string, Plan>();
+  const jobs = variants.flatMap(({ arm, variant }) =>
+    seedGroups(study, arm, variant, plans).map((seeds): Job => ({ arm, variant, seeds })),
+  );
+  const total = variants.length * study.seeds;
+  const number = journal?.study();
   let done = 0;
-  return onHosts(jobs, scale, tools, async (job, host) => {
-    const report = await runJob(study, job, plans, host, tools.signal);
-    tools.progress(++done, jobs.length, `${job.arm}, ${job.variant.name}, seed ${job.seed}`);
-    return report;
+  const reports = await onHosts(jobs, scale, tools, async (job, host) => {
+    const keys = job.seeds.map((seed) =>
+      JSON.stringify([number, study.tags, job.arm, job.variant.name, seed]),
+    );
+    const known = keys.map((key) => journal?.get(key));
+    const found = known.every((report) => report !== undefined)
+      ? (known as Report[])
+      : await runJob(study, job, plans, host, tools.signal);
+    for (const [i, report] of found.entries())
+      if (known[i] === undefined) await journal?.add(keys[i], report);
+    done += job.seeds.length;
+    tools.progress(done, total, `${job.arm}, ${job.variant.name}, seed ${job.seeds.join(", ")}`);
+    return found;
+  });
+  return reports.flat();
+}
+
+/** The seeds in groups that are best trained in one graph. Seeds whose data differ in size have graphs of their own. */
+function seedGroups(study: Study, arm: string, variant: Variant, plans: Map<string, Plan>): number[][] {
+  const seeds = Array.from({ length: study.seeds }, (_, seed) => seed);
+  if (variant.methodsOf !== undefined || study.seeds === 1) return seeds.map((seed) => [seed]);
+  const bySize = new Map<string, number[]>();
+  for (const seed of seeds) {
+    const { train, validation } = study.data(seed);
+    const sizes = [train.size, validation.size].join();
+    bySize.set(sizes, [...(bySize.get(sizes) ?? []), seed]);
+  }
+  return [...bySize.values()].flatMap((group) => {
+    const parts = study.data(group[0]);
+    const bytes = Object.values(feedsOf(parts.train)).reduce((sum, { data }) => sum + data.byteLength, 0);
+    const atOnce = runsAtOnce(planAt(study, { arm, variant }, group[0], plans), group.length, bytes);
+    return evenly(group, Math.min(mostSeeds, atOnce));
   });
 }
 
@@ -153,32 +196,54 @@ async function oneByOne<J, R>(
 const interrupted = () =>
   new OckhamError("interrupted", "experiment", "the experiment was stopped", "run it again");
 
-async function runJob(
+/** The plan of a variant, made once for all seeds whose data are of one size, unless they have methods of their own. */
+function planAt(
   study: Study,
-  { arm, variant, seed }: Job,
+  { arm, variant }: Pick<Job, "arm" | "variant">,
+  seed: number,
   plans: Map<string, Plan>,
-  host: Host,
-  signal: AbortSignal,
-): Promise<Report> {
+): Plan {
   const parts = study.data(seed);
   const own = variant.methodsOf?.(seed) ?? [];
   const id = `${arm}/${variant.name}/${parts.train.size}${own.length > 0 ? `/${seed}` : ""}`;
   const plan = plans.get(id) ?? planFor(study, variant, own, parts);
   plans.set(id, plan);
-  const head = { ...study.tags, arm, variant: variant.name, seed };
+  return plan;
+}
+
+async function runJob(
+  study: Study,
+  job: Job,
+  plans: Map<string, Plan>,
+  host: Host,
+  signal: AbortSignal,
+): Promise<Report[]> {
+  const { arm, variant, seeds } = job;
+  const plan = planAt(study, job, seeds[0], plans);
   // validation while training is for those who act on it
   const watching = plan.recipe.methods.some(({ method }) => method.between !== undefined);
-  try {
-    const trained = await train(plan, parts.train, seed, host, {
-      signal,
-      ...(watching ? { validation: parts.validation } : {}),
-    });
-    const finished = { plan, values: trained.values, trained, parts, seed, host };
-    return { ...head, diverged: 0, ...(await study.measure(finished)) };
-  } catch (error) {
-    if (!(error instanceof OckhamError && error.code === "diverged")) throw error;
-    return { ...head, diverged: 1, ...(parts.train.task === "classification" ? { accuracy: 0 } : {}) };
+  const runs = seeds.map((seed) => {
+    const { train: data, validation } = study.data(seed);
+    return { data, seed, ...(watching ? { validation } : {}) };
+  });
+  const outcomes = await trainTogether(plan, runs, host, { signal, atOnce: runs.length });
+  const reports: Report[] = [];
+  for (const [i, trained] of outcomes.entries()) {
+    const seed = seeds[i];
+    const parts = study.data(seed);
+    const head = { ...study.tags, arm, variant: variant.name, seed };
+    if (trained instanceof OckhamError)
+      reports.push({
+        ...head,
+        diverged: 1,
+        ...(parts.train.task === "classification" ? { accuracy: 0 } : {}),
+      });
+    else {
+      const finished = { plan, values: trained.values, trained, parts, seed, host };
+      reports.push({ ...head, diverged: 0, ...(await study.measure(finished)) });
+    }
   }
+  return reports;
 }
 
 function planFor(study: Study, variant: Variant, own: readonly Named[], { train: data }: Parts): Plan {

@@ -1,4 +1,5 @@
 export * from "./hash.ts";
+export * from "./kmeans.ts";
 export * from "./linalg.ts";
 export * from "./ndarray.ts";
 export * from "./npy.ts";

@@ -51,6 +51,7 @@ async function showDatasets({ json }: { readonly json?: boolean }): Promise<void
     `  ${toys.join(", ")}`,
     "",
     "Your own: --data FILE --target COLUMN for .csv, .tsv, .parquet, .json, .ndjson (also .gz);",
+    "the same with --text COLUMN for texts in a column; --text alone for a .txt file or a folder of them;",
     "--data FILE for .npz or IDX, --data FOLDER for x.npy with y.npy, --images FOLDER for PNG and JPEG.",
   ];
   await write(process.stdout, `${text.join("\n")}\n`);

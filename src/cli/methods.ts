@@ -171,7 +171,8 @@ async function experimentText(entry: Entry, paint: Paint): Promise<string[]> {
 /** A command that uses the entry. */
 function usage({ id, kind, options }: Entry): string[] {
   if (kind === "estimator" || kind === "loss") return [];
-  if (kind === "optimizer" || kind === "schedule") return [`ockham compare --${kind} ${id}`];
+  if (kind === "setting" || kind === "optimizer" || kind === "schedule")
+    return [`ockham compare --${kind} ${id}`];
   const [option] = Object.entries(options).find(([, { default: d }]) => typeof d === "number") ?? [];
   const set = option === undefined ? "" : ` --set ${id}.${option}=${options[option].default}`;
   return [`ockham compare --methods ${id}${set}`];

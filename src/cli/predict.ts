@@ -17,7 +17,7 @@ export const predictCommand = (): Command =>
     .summary("use an exported model on new data")
     .description('Predicts with a model that "ockham compare --export" wrote: its preprocessing is inside.')
     .argument("<model>", "the .onnx file")
-    .argument("<data>", "a table with the columns the model was trained on, or a folder of images")
+    .argument("<data>", "a table with the columns the model was trained on, a folder of images, or texts")
     .option("-o, --out <file>", "where predictions go, as CSV (default: standard output)")
     .option("--json", "as JSON on standard output")
     .option("--debug", "where an error comes from")
@@ -31,7 +31,12 @@ async function predict(model: string, data: string, { out, json }: PredictFlags)
   if (json) await write(process.stdout, `${JSON.stringify(predictions)}\n`);
   else if (out === undefined) await write(process.stdout, predictionsCsv(predictions));
   else {
-    const { length } = predictions.task === "classification" ? predictions.labels : predictions.values;
+    const { length } =
+      predictions.task === "classification"
+        ? predictions.labels
+        : predictions.task === "tokens"
+          ? predictions.texts
+          : predictions.values;
     await write(process.stdout, `${length} predictions of ${predictions.target} in ${out}\n`);
   }
 }

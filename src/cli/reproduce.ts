@@ -11,8 +11,11 @@ import { type Paint, painter, redraws, takesColour, widthOf, write } from "./ter
 import { cutTo, wrapped } from "./text.ts";
 
 interface ReproduceFlags {
-  readonly scale: string;
+  readonly scale?: string;
+  readonly smoke?: boolean;
+  readonly full?: boolean;
   readonly all?: boolean;
+  readonly resume?: boolean;
   readonly out?: string;
   readonly device?: string;
   readonly json?: boolean;
@@ -39,10 +42,12 @@ export const reproduceCommand = (): Command =>
     .argument("[ids...]", 'experiments, called like their methods; "ockham methods NAME" says which have one')
     .option(
       "--scale <scale>",
-      "quick (at most a minute), full (what the claim asks for) or smoke (that it runs)",
-      "quick",
+      "quick (at most a minute; the default), full (what the claim asks for) or smoke (that it runs)",
     )
+    .option("--smoke", "the same as --scale smoke")
+    .option("--full", "the same as --scale full")
     .option("--all", "all experiments")
+    .option("--resume", "go on with a run that was stopped")
     .option("-o, --out <folder>", "where results go", folder)
     .option("--device <device>", deviceHelp)
     .option("--json", "results as JSON on standard output")
@@ -51,18 +56,23 @@ export const reproduceCommand = (): Command =>
     .action(reproduce);
 
 async function reproduce(ids: readonly string[], flags: ReproduceFlags): Promise<void> {
-  const scale = scaleOf(flags.scale);
+  const scale = scaleOf(flags);
   const device = deviceOf(flags.device);
   const { experiments } = await import("../../experiments/registry.ts");
   const chosen = chosenOf(ids, flags, Object.keys(experiments));
-  const stopped = new OckhamError("interrupted", "reproduce", "stopped; finished experiments are kept", "");
+  const stopped = new OckhamError(
+    "interrupted",
+    "reproduce",
+    "stopped; what is done is kept",
+    "go on with --resume",
+  );
   const style = { json: flags.json ?? false, debug: flags.debug ?? false };
   const interruption = interruptible(() => tell(stopped, style));
   const results: Result[] = [];
   try {
     for (const id of chosen) {
-      const result = await run(await experiments[id](), scale, device, interruption.signal);
-      const kept = await keep(result, flags.out ?? folder);
+      const experiment = await experiments[id]();
+      const { result, kept } = await run(experiment, scale, device, flags, interruption.signal);
       results.push(result);
       if (!flags.json) await write(process.stdout, `${resultText(result)}${kept}\n\n`);
     }
@@ -75,7 +85,13 @@ async function reproduce(ids: readonly string[], flags: ReproduceFlags): Promise
     await write(process.stdout, `${JSON.stringify(ids.length === 1 ? results[0] : results, null, 2)}\n`);
 }
 
-function scaleOf(text: string): Scale {
+function scaleOf({ scale: named, smoke, full }: ReproduceFlags): Scale {
+  const given = [named, smoke ? "smoke" : undefined, full ? "full" : undefined].filter(
+    (one) => one !== undefined,
+  );
+  const [text = "quick"] = given;
+  if (new Set(given).size > 1)
+    throw new OckhamError("conflict", "--scale", `${given.join(" and ")} are two scales`, "give one");
   const scale = scales.find((one) => one === text);
   if (scale !== undefined) return scale;
   throw new OckhamError(
@@ -124,18 +140,23 @@ async function run(
   experiment: Experiment,
   scale: Scale,
   device: Device,
+  { out = folder, resume = false }: ReproduceFlags,
   signal: AbortSignal,
-): Promise<Result> {
+): Promise<{ result: Result; kept: string }> {
   const { reproduce: recorded } = await import("../../experiments/common/record.ts");
+  const { openJournal } = await import("../../experiments/common/journal.ts");
   const live = redraws(process.stderr);
   const progress = (done: number, of: number, what = "") => {
     const text = `${experiment.id}: ${done} of ${of}${what === "" ? "" : `, ${what}`}`;
     if (live) process.stderr.write(`\r\u001b[K${cutTo(text, widthOf(process.stderr) - 1)}`);
   };
+  const journal = scale === "smoke" ? undefined : await openJournal(out, experiment, scale, resume);
   try {
-    const result = await recorded(experiment, scale, { signal, device, progress });
+    const result = await recorded(experiment, scale, { signal, device, progress, journal });
     if (signal.aborted) throw new OckhamError("interrupted", experiment.id, "stopped", "");
-    return result;
+    const kept = await keep(result, out);
+    await journal?.remove();
+    return { result, kept };
   } finally {
     if (live) process.stderr.write("\r\u001b[K");
   }

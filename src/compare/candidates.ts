@@ -1,6 +1,6 @@
 import { nearest, OckhamError } from "../error.ts";
-import type { AnyMethod, Definition, Kind, Model } from "../kinds/index.ts";
-import { models } from "../nn/index.ts";
+import type { AnyMethod, Definition, Kind } from "../kinds/index.ts";
+import { models, type NamedModel } from "../nn/index.ts";
 import { registry } from "../registry.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { lift, type Named, trains } from "../training/index.ts";
@@ -9,7 +9,7 @@ import type { Candidate, Chosen } from "./results.ts";
 type OptionValue = number | string | boolean;
 
 /** Builds a model for examples of a shape. */
-export type ModelOf = (shape: readonly number[], outputs: number) => Model;
+export type ModelOf = NamedModel;
 
 /** Finds definitions by id and models by name: Ockham's, and those a person brought along. */
 export interface Shelf {

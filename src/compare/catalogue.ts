@@ -1,5 +1,6 @@
 import type { Task } from "../kinds/index.ts";
-import type { Metric } from "./results.ts";
+import type { Metric, Setting } from "./results.ts";
+import { studyMetrics } from "./study/catalogue.ts";
 
 type Entry = readonly [name: string, title: string, better: Metric["better"], doc: string];
 
@@ -129,6 +130,39 @@ const regression: readonly Metric[] = listed("score", "number", [
   ]),
 );
 
+const segmentation: readonly Metric[] = listed("score", "percent", [
+  [
+    "meanIou",
+    "mean IoU",
+    "higher",
+    "Intersection over union of the pixels of a class and those named so, averaged over the classes.",
+  ],
+  ["dice", "Dice", "higher", "Twice the intersection over the sum of both, averaged over the classes."],
+  ["pixelAccuracy", "pixel accuracy", "higher", "Share of the pixels whose class is named right."],
+]).concat(
+  listed("robustness", "percent", [
+    [
+      "corruption",
+      "mean IoU under corruption",
+      "higher",
+      "Mean IoU on corrupted test data (noise and the like), averaged over all kinds and strengths.",
+    ],
+    ["fgsm", "mean IoU under FGSM", "higher", "Mean IoU under one gradient step, averaged over the radii."],
+    [
+      "pgdLinf",
+      "mean IoU under PGD, max norm",
+      "higher",
+      "Mean IoU when 20 gradient steps move every value by at most the radius.",
+    ],
+    [
+      "pgdL2",
+      "mean IoU under PGD, Euclidean norm",
+      "higher",
+      "Mean IoU when 20 gradient steps move each input by at most the radius in all.",
+    ],
+  ]),
+);
+
 const tokens: readonly Metric[] = listed("score", "number", [
   ["loss", "loss", "lower", "Mean negative log likelihood of the next token, in nats."],
   [
@@ -138,7 +172,16 @@ const tokens: readonly Metric[] = listed("score", "number", [
     "Exponential of the loss: among how many equally likely tokens the model still hesitates.",
   ],
   ["bitsPerCharacter", "bits a character", "lower", "Bits needed to write one character of the text."],
-]);
+]).concat(
+  listed("score", "percent", [
+    [
+      "nextTokenAccuracy",
+      "next-token accuracy",
+      "higher",
+      "Share of the places where the token that came next was thought the most likely.",
+    ],
+  ]),
+);
 
 const model: readonly Metric[] = [
   ...listed("model", "number", [
@@ -193,6 +236,7 @@ const cost: readonly Metric[] = listed("cost", "number", [
 const byTask: Readonly<Record<Task, readonly Metric[]>> = {
   classification,
   regression,
+  segmentation,
   tokens,
   pairs: [],
   none: [],
@@ -200,8 +244,18 @@ const byTask: Readonly<Record<Task, readonly Metric[]>> = {
 
 /**
  * The metrics a comparison on `task` reports, in the order of the tables: scores, calibration, robustness, detection,
- * the model itself, cost. A metric that could not be computed for a trial is absent there.
+ * the model itself, cost; in a study those of the study too. A metric that could not be computed for a trial is absent there.
  */
-export function metricsFor(task: Task): readonly Metric[] {
-  return [...byTask[task], ...model, ...cost];
+export function metricsFor(task: Task, study?: Setting["study"]): readonly Metric[] {
+  return [...byTask[task], ...(study === undefined ? [] : studyMetrics(task)), ...model, ...cost];
 }
+
+/** The metrics of a comparison: those of its task, or of its setting where it has one of its own. */
+export const metricsOf = ({
+  data,
+  protocol,
+  study,
+}: Pick<Setting, "data" | "protocol" | "study">): readonly Metric[] =>
+  protocol === undefined
+    ? metricsFor(data.task, study)
+    : [...protocol.measures.map((measure): Metric => ({ ...measure, group: "score" })), ...cost];

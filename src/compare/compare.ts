@@ -1,17 +1,19 @@
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { Estimator } from "../kinds/index.ts";
+import type { Estimator, Protocol } from "../kinds/index.ts";
 import { registry } from "../registry.ts";
 import { type Device, openHost, openPool, type Pool } from "../runtime/index.ts";
 import type { Epoch } from "../training/index.ts";
 import { shelf } from "./candidates.ts";
-import { metricsFor } from "./catalogue.ts";
+import { metricsOf } from "./catalogue.ts";
 import { type Prepared, prepare } from "./prepare.ts";
+import { protocolOf, type Rehearsed, rehearse } from "./protocol.ts";
 import { referenceName, referenceTrial } from "./references.ts";
 import type { Comparison, Setting, StepTime, Trial } from "./results.ts";
 import { type CompareRequest, environmentOf, settingOf } from "./setting.ts";
 import { openStore, type Store } from "./store.ts";
+import { withRelativeCorruption } from "./study/relative.ts";
 import { summarize } from "./summary.ts";
 import { timeSteps } from "./timing.ts";
 import { interrupted, plansOfAll, preparedFor, type Tracing } from "./tracing.ts";
@@ -46,6 +48,7 @@ export interface CompareOptions {
 export interface Run extends Tracing {
   readonly store: Store;
   readonly pool: Pool;
+  readonly protocol?: Protocol;
   times: readonly StepTime[];
 }
 
@@ -74,20 +77,27 @@ export async function compare(request: CompareRequest, options: CompareOptions):
     kept: 3,
     epochs: {},
   };
-  await plansOfAll(tracing);
+  const protocol = setting.protocol && (await protocolOf(setting.protocol, members));
+  const rehearsed = protocol && (await rehearse(tracing, protocol));
+  if (rehearsed === undefined) await plansOfAll(tracing);
   const store = await openStore(options.out, setting, options.resume ?? false);
   const pool = openPool(workers, { device });
   const stop = () => void pool.close();
   signal?.addEventListener("abort", stop);
-  const run: Run = { ...tracing, store, pool, times: [] };
+  const run: Run = { ...tracing, store, pool, protocol, times: [] };
   try {
     on.phase?.("timing");
-    run.times = await store.remember("times", () => timing(run));
-    run.epochs = epochsFor(setting, await gradientsOf(run), run.times, firstSeed);
+    run.times = await store.remember("times", () => timing(run, rehearsed));
+    run.epochs =
+      rehearsed === undefined
+        ? epochsFor(setting, await gradientsOf(run), run.times, firstSeed)
+        : Object.fromEntries(rehearsed.map(({ candidate, epochs }) => [candidate.name, epochs]));
     on.phase?.("training");
     await trials(run);
-    on.phase?.("references");
-    await references(run);
+    if (protocol === undefined) {
+      on.phase?.("references");
+      await references(run);
+    }
     on.phase?.("summary");
     await rm(join(options.out, "checkpoints"), { recursive: true, force: true });
     return conclude(run, workers, (performance.now() - begun) / 1000);
@@ -110,9 +120,13 @@ async function checkDevice(device: Device): Promise<void> {
   }
 }
 
-async function timing(run: Run): Promise<StepTime[]> {
-  const plans = await plansOfAll(run);
-  const prepared = preparedFor(run, run.setting.seeds[0]);
+/** Of a step on the training data, or on those of a setting's first stage. */
+async function timing(run: Run, rehearsed: readonly Rehearsed[] | undefined): Promise<StepTime[]> {
+  const plans = rehearsed ?? (await plansOfAll(run));
+  const prepared =
+    rehearsed === undefined
+      ? preparedFor(run, run.setting.seeds[0])
+      : { train: rehearsed[0].data, preprocessing: undefined };
   const { on } = run.options;
   return run.pool.use((host) =>
     timeSteps(host, plans, prepared, (done, of) => on?.phase?.("timing", `${done}/${of}`)),
@@ -145,6 +159,8 @@ function epochsFor(
 /** Estimators that need no network, on the same splits. */
 async function references(run: Run): Promise<void> {
   const { setting, store, pool, options } = run;
+  // they take no part in what a study measures
+  if (setting.study !== undefined) return;
   const done = new Set(store.references.map(({ candidate, seed }) => `${candidate}\n${seed}`));
   const fitting: string[] = [];
   for (const entry of registry.filter(({ kind }) => kind === "estimator"))
@@ -175,8 +191,9 @@ function ordered(trials: readonly Trial[], setting: Setting): Trial[] {
 
 function conclude(run: Run, workers: number, seconds: number): Comparison {
   const { setting, store, times, options } = run;
-  const metrics = metricsFor(setting.data.task);
-  const trials = ordered(store.trials, setting);
+  const metrics = metricsOf(setting);
+  const done = ordered(store.trials, setting);
+  const trials = setting.study === undefined ? done : withRelativeCorruption(done, setting);
   const references = [...store.references].sort(
     (a, b) => a.candidate.localeCompare(b.candidate, "en") || a.seed - b.seed,
   );

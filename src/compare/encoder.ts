@@ -28,13 +28,21 @@ const cast = (to: Writer, x: string, dtype: "float32" | "float64") =>
 const joined = (to: Writer, parts: readonly string[]): string =>
   parts.length === 1 ? parts[0] : to.node("Concat", parts, { axis: { int: 1 } });
 
-/** Raw inputs (one a column, [n, 1]; or images [n, channels, height, width]) as the model takes them. */
-export function encodeInputs(to: Writer, preprocessing: Preprocessing, inputs: readonly string[]): string {
-  if (preprocessing.kind === "table") return encodeTable(to, preprocessing.columns, inputs);
+/**
+ * Raw inputs (one a column, [n, 1]; or images [n, channels, height, width]; or ids and mask of texts [n, tokens]) as the
+ * model takes them, by the model's own names.
+ */
+export function encodeInputs(
+  to: Writer,
+  preprocessing: Preprocessing,
+  inputs: readonly string[],
+): Record<string, string> {
+  if (preprocessing.kind === "text") return Object.fromEntries(inputs.map((name) => [name, name]));
+  if (preprocessing.kind === "table") return { x: encodeTable(to, preprocessing.columns, inputs) };
   const { mean, spread } = preprocessing;
   const shape = [mean.length, 1, 1];
   const centred = to.node("Sub", [inputs[0], vector(to, "float32", mean, shape)]);
-  return to.node("Div", [centred, vector(to, "float32", spread, shape)]);
+  return { x: to.node("Div", [centred, vector(to, "float32", spread, shape)]) };
 }
 
 function encodeTable(to: Writer, columns: readonly Column[], inputs: readonly string[]): string {
@@ -71,6 +79,10 @@ function encodeNumbers(
 /** 1 at the level's place; all 0 for a text that is none of the levels, such as the empty one. */
 const encodeCategory = (to: Writer, levels: readonly string[], input: string): string =>
   cast(to, to.node("Equal", [input, texts(to, levels)]), "float32");
+
+/** Scores as probabilities, over the last axis. */
+export const probabilitiesOf = (to: Writer, scores: string): string =>
+  to.node("Softmax", [scores], { axis: { int: -1 } });
 
 /** The name of the most probable class, [n]. */
 export function nameClasses(to: Writer, probabilities: string, classes: readonly string[]): string {

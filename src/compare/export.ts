@@ -1,6 +1,6 @@
 import type { NdArray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import type { Preprocessing } from "../kinds/index.ts";
+import type { Preprocessing, Task } from "../kinds/index.ts";
 import { contentTable } from "../onnx/content.ts";
 import {
   anyRows,
@@ -15,7 +15,7 @@ import { freshNames, openScope, type Scope } from "../onnx/scope.ts";
 import { ancestors, input, type Tensor } from "../tensor/index.ts";
 import { evaluationKey, type Plan, predictionOf, type Trained } from "../training/index.ts";
 import { viewFrom } from "../training/step.ts";
-import { decodeValues, encodeInputs, nameClasses } from "./encoder.ts";
+import { decodeValues, encodeInputs, nameClasses, probabilitiesOf } from "./encoder.ts";
 import { type Exported, metadataOf } from "./exported.ts";
 import { versionOf } from "./setting.ts";
 
@@ -29,12 +29,15 @@ const mostBytes = 2 ** 31 - 1;
  * A trained model as one ONNX file that takes raw data and any number of rows n.
  *
  * Inputs: for tables one a column, by its name: numbers float32 [n, 1], NaN where missing; categories string [n, 1], an
- * empty or unknown text where missing. For images `image`, float32 [n, channels, height, width], pixels from 0 to 1.
+ * empty or unknown text where missing. For images `image`, float32 [n, channels, height, width], pixels from 0 to 1. For
+ * texts `ids`, int32 [n, tokens], made with the tokenizer that the metadata hold, and, where texts are told apart, `mask`,
+ * float32 [n, tokens], 1 for a token and 0 for padding: ONNX has no operators to tokenize with.
  * Outputs: for classification `probabilities` float32 [n, classes] and `label` string [n]; for regression `value`
- * float32 [n, outputs] in the target's own unit. A prime is added to an output's name that is also a column's.
+ * float32 [n, outputs] in the target's own unit; for texts that are continued `probabilities` of what comes after each
+ * token, float32 [n, tokens, vocabulary]. A prime is added to an output's name that is also a column's.
  * Metadata: what `Exported` lists. Standard operators only, but for batched products with transposes (com.microsoft).
  *
- * Throws `conflict` when the preprocessing is not the model's, or when a prediction needs more than the row's inputs;
+ * Throws `conflict` when the preprocessing is not the model's, for segmentation, or when a prediction needs more than the row's inputs;
  * `cannot-write` when the weights exceed 2 GB.
  */
 export function exportModel(
@@ -44,7 +47,8 @@ export function exportModel(
 ): Uint8Array {
   const { plan } = trained;
   checkFit(plan, preprocessing, name);
-  const prediction = anyRows((rows) => tracePrediction(plan, rows), "data/x", name);
+  const [main] = Object.keys(plan.shape.inputs);
+  const prediction = anyRows((rows) => tracePrediction(plan, rows), `data/${main}`, name);
   const graph = assembled(trained, prediction, preprocessing, name);
   const described: Exported = {
     name,
@@ -64,19 +68,38 @@ export function exportModel(
   });
 }
 
+/** What one encoded example looks like, and the numbers that are predicted for it. */
+function madeBy(preprocessing: Preprocessing, task: Plan["shape"]["task"]) {
+  const { kind, classes, targetScale } = preprocessing;
+  const numbers = task === "classification" ? classes.length : targetScale.length;
+  if (kind === "image") return { example: preprocessing.shape, described: numbers };
+  if (kind === "table")
+    return {
+      example: [preprocessing.columns.reduce((sum, column) => sum + column.width, 0)],
+      described: numbers,
+    };
+  return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
+}
+
+/** Whether a model for this task can be exported: one answer an example, or one a token. */
+export const canExport = (task: Task): boolean => task !== "segmentation";
+
 function checkFit({ shape }: Plan, preprocessing: Preprocessing, name: string): void {
-  const example =
-    preprocessing.kind === "image"
-      ? preprocessing.shape
-      : [preprocessing.columns.reduce((sum, column) => sum + column.width, 0)];
-  const outputs = shape.task === "classification" ? shape.classes : shape.target.shape[0];
-  const described =
-    shape.task === "classification" ? preprocessing.classes.length : preprocessing.targetScale.length;
-  if (shape.inputs.x?.shape.join() !== example.join() || outputs !== described)
+  if (!canExport(shape.task))
     throw new OckhamError(
       "conflict",
       name,
-      `${name} takes [${shape.inputs.x?.shape}] and gives ${outputs} numbers, the preprocessing makes [${example}] and ${described}`,
+      `${name} cannot be exported: models for ${shape.task} are not among what an exported file can hold`,
+      "leave --export out",
+    );
+  const { example, described } = madeBy(preprocessing, shape.task);
+  const outputs = shape.task === "classification" ? shape.classes : shape.target.shape[0];
+  const [main] = Object.values(shape.inputs);
+  if (main?.shape.join() !== example.join() || outputs !== described)
+    throw new OckhamError(
+      "conflict",
+      name,
+      `${name} takes [${main?.shape}] and gives ${outputs} numbers, the preprocessing makes [${example}] and ${described}`,
       "export it with the preprocessing of the data it was trained on",
     );
 }
@@ -123,20 +146,24 @@ function assembled(
   preprocessing: Preprocessing,
   name: string,
 ): GraphProto {
-  const classes = plan.shape.task === "classification";
-  const { inputs, outputs } = ports(preprocessing, classes);
+  const { task } = plan.shape;
+  const { inputs, outputs } = ports(preprocessing, plan.shape);
   const scope = openScope(freshNames(contentTable()), true);
   const encoded = encodeInputs(
     scope.labelled("encode"),
     preprocessing,
     inputs.map((info) => info.name),
   );
-  const weights = embed(scope, prediction, { "data/x": encoded, ...placed(values) }, name);
+  const fed = Object.fromEntries(Object.entries(encoded).map(([input, value]) => [`data/${input}`, value]));
+  const weights = embed(scope, prediction, { ...fed, ...placed(values) }, name);
   const result = inside(prediction.outputs[0].value);
   const last = scope.labelled("decode");
-  const results = classes
-    ? [result, nameClasses(last, result, preprocessing.classes)]
-    : [decodeValues(last, result, preprocessing.targetScale)];
+  const made: Readonly<Record<string, () => string[]>> = {
+    classification: () => [result, nameClasses(last, result, preprocessing.classes)],
+    regression: () => [decodeValues(last, result, preprocessing.targetScale)],
+    tokens: () => [probabilitiesOf(last, result)],
+  };
+  const results = made[task]();
   results.forEach((value, i) => {
     scope.publish(value, outputs[i].name);
   });
@@ -188,26 +215,44 @@ function embed(
 
 function ports(
   preprocessing: Preprocessing,
-  classes: boolean,
+  shape: Plan["shape"],
 ): { inputs: ValueInfo[]; outputs: ValueInfo[] } {
-  const inputs: ValueInfo[] =
-    preprocessing.kind === "image"
-      ? [{ name: "image", dtype: "float32", shape: ["n", ...preprocessing.shape] }]
-      : preprocessing.columns.map(({ name, kind }) => ({
-          name,
-          dtype: kind === "number" ? "float32" : "string",
-          shape: ["n", 1],
-        }));
-  const outputs: ValueInfo[] = classes
-    ? [
-        { name: "probabilities", dtype: "float32", shape: ["n", preprocessing.classes.length] },
-        { name: "label", dtype: "string", shape: ["n"] },
-      ]
-    : [{ name: "value", dtype: "float32", shape: ["n", preprocessing.targetScale.length] }];
+  const inputs = inputPorts(preprocessing, shape);
+  const outputs = outputPorts(preprocessing, shape);
   const names = distinct([...inputs, ...outputs].map((info) => info.name));
   const named = (infos: ValueInfo[], from: number) =>
     infos.map((info, i) => ({ ...info, name: names[from + i] }));
   return { inputs: named(inputs, 0), outputs: named(outputs, inputs.length) };
+}
+
+function inputPorts(preprocessing: Preprocessing, { inputs }: Plan["shape"]): ValueInfo[] {
+  if (preprocessing.kind === "image")
+    return [{ name: "image", dtype: "float32", shape: ["n", ...preprocessing.shape] }];
+  if (preprocessing.kind === "text")
+    return Object.entries(inputs).map(([name, { dtype, shape }]) => ({
+      name,
+      dtype,
+      shape: ["n", ...shape],
+    }));
+  return preprocessing.columns.map(({ name, kind }) => ({
+    name,
+    dtype: kind === "number" ? "float32" : "string",
+    shape: ["n", 1],
+  }));
+}
+
+function outputPorts(preprocessing: Preprocessing, { task }: Plan["shape"]): ValueInfo[] {
+  const { classes, targetScale } = preprocessing;
+  if (task === "classification")
+    return [
+      { name: "probabilities", dtype: "float32", shape: ["n", classes.length] },
+      { name: "label", dtype: "string", shape: ["n"] },
+    ];
+  if (task === "tokens" && preprocessing.kind === "text") {
+    const { tokens, vocabulary } = preprocessing;
+    return [{ name: "probabilities", dtype: "float32", shape: ["n", tokens, vocabulary] }];
+  }
+  return [{ name: "value", dtype: "float32", shape: ["n", targetScale.length] }];
 }
 
 /** Names that differ from each other and, starting otherwise, from all values inside the graph. */

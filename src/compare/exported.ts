@@ -7,14 +7,14 @@ export interface Exported {
   readonly name: string;
   /** Of Ockham, which wrote the file. */
   readonly version: string;
-  readonly task: "classification" | "regression";
+  readonly task: "classification" | "regression" | "tokens";
   /** The network, such as "mlp(128-64)", and the methods it was trained with. */
   readonly model: string;
   readonly methods: readonly string[];
   readonly preprocessing: Preprocessing;
 }
 
-/** An exported model with the names of its inputs (one a column, or one for images) and outputs. */
+/** An exported model with the names of its inputs (one a column, one for images, ids and mask for texts) and outputs. */
 export interface ExportedModel extends Exported {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -31,6 +31,8 @@ export const metadataOf = (exported: Exported): Record<string, string> => ({
   [keyOf("methods")]: JSON.stringify(exported.methods),
   [keyOf("preprocessing")]: JSON.stringify(exported.preprocessing),
 });
+
+const tasks = ["classification", "regression", "tokens"] as const;
 
 /**
  * What a file that `exportModel` wrote says of itself. Throws `bad-file`, naming `path`, for a file that is cut off, is
@@ -52,8 +54,9 @@ export function readExported(bytes: Uint8Array, path: string): ExportedModel {
     );
   const json = (field: "methods" | "preprocessing") => parsed(metadata[keyOf(field)], field, path);
   const preprocessing = json("preprocessing") as Preprocessing;
-  const fed = preprocessing?.kind === "table" ? preprocessing.columns.length : 1;
-  const [task] = (["classification", "regression"] as const).filter((t) => t === metadata[keyOf("task")]);
+  const [task] = tasks.filter((t) => t === metadata[keyOf("task")]);
+  const masked = preprocessing?.kind === "text" && task !== "tokens";
+  const fed = preprocessing?.kind === "table" ? preprocessing.columns.length : masked ? 2 : 1;
   if (task === undefined || inputs.length !== fed || outputs.length !== (task === "classification" ? 2 : 1))
     throw damaged(path, "its inputs or outputs are not those it speaks of");
   return {

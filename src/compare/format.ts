@@ -51,7 +51,8 @@ export function formatAverage(metric: Metric, average: Average | undefined, spre
   if (average === undefined || !Number.isFinite(average.mean)) return "–";
   const [mean, error] = [inPrint(metric, average.mean), inPrint(metric, average.error)];
   const decimals = decimalsFor(metric, inPrint(metric, spread ?? average.error), mean);
-  if (!(error > 0)) return fixed(mean, decimals) + unitOf(metric);
+  // equal but for rounding
+  if (!(error > 1e-12 * Math.abs(mean))) return fixed(mean, decimals) + unitOf(metric);
   return `${fixed(mean, decimals)} ± ${fixed(error, decimals)}${unitOf(metric)}`;
 }
 

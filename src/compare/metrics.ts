@@ -58,6 +58,17 @@ export function macroF1(scores: Predictions, labels: Labels): number {
 }
 
 /**
+ * Mean over the classes of intersection over union, hits / (rows of the class + rows predicted as it - hits), over all
+ * rows together: for segmentation the pixels of all images. Classes neither true nor predicted anywhere are left out.
+ */
+export function meanIou(scores: Predictions, labels: Labels): number {
+  const ious = tally(scores, labels).flatMap(({ hits, actual, predicted }) =>
+    actual + predicted > 0 ? [hits / (actual + predicted - hits)] : [],
+  );
+  return mean(ious.length, (c) => ious[c]);
+}
+
+/**
  * Area under the ROC curve: the chance that a random positive scores above a random negative, ties counting half
  * (mid-ranks). Undefined without a positive or without a negative.
  */

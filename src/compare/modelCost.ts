@@ -36,7 +36,7 @@ export async function modelCost(bytes: Uint8Array, preprocessing: Preprocessing)
   }
 }
 
-/** A row of means and first levels, or an image of means. */
+/** A row of means and first levels, an image of means, or a text of the first id. */
 function typicalRow(preprocessing: Preprocessing): ModelValue[] {
   if (preprocessing.kind === "table")
     return preprocessing.columns.map((column) =>
@@ -44,6 +44,11 @@ function typicalRow(preprocessing: Preprocessing): ModelValue[] {
         ? { dtype: "float32", shape: [1, 1], data: Float32Array.of(column.mean) }
         : { dtype: "string", shape: [1, 1], data: [column.levels[0]] },
     );
+  if (preprocessing.kind === "text") {
+    const shape = [1, preprocessing.tokens];
+    const ids = { dtype: "int32", shape, data: new Int32Array(preprocessing.tokens) } as const;
+    return [ids, { dtype: "float32", shape, data: new Float32Array(preprocessing.tokens).fill(1) }];
+  }
   const { shape, mean } = preprocessing;
   const area = sizeOf(shape.slice(1));
   const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => mean[Math.floor(i / area)]);

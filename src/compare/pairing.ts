@@ -1,4 +1,4 @@
-import { metricsFor } from "./catalogue.ts";
+import { metricsOf } from "./catalogue.ts";
 import type { Average, Metric, Row, Scores, Setting, Trial } from "./results.ts";
 import { correctedResampledT, meanAndError } from "./statistics.ts";
 
@@ -39,10 +39,11 @@ function bySeed(trials: readonly Trial[], candidate: string, metric: string): Ma
 }
 
 /** The score that decides between tries and seeds, as something to be made large; a missing one loses to all others. */
-export function decisiveScore(scores: Scores, { data, score }: Pick<Setting, "data" | "score">): number {
+export function decisiveScore(scores: Scores, setting: Pick<Setting, "data" | "protocol" | "score">): number {
+  const { score } = setting;
   const value = scoreOf(scores, score);
   if (!Number.isFinite(value)) return Number.NEGATIVE_INFINITY;
-  return metricsFor(data.task).find(({ name }) => name === score)?.better === "lower" ? -value : value;
+  return metricsOf(setting).find(({ name }) => name === score)?.better === "lower" ? -value : value;
 }
 
 /** Mean validation score of a candidate over its finished seeds, or over `seeds`. */

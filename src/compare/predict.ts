@@ -7,9 +7,12 @@ import { isImagePath } from "../data/images.ts";
 import { readFeatures } from "../data/index.ts";
 import { badFile } from "../data/names.ts";
 import { isTablePath } from "../data/raw.ts";
+import { encodeTexts, type TextPreprocessing } from "../data/text/index.ts";
+import { textsFrom } from "../data/text/read.ts";
 import { OckhamError } from "../error.ts";
 import type { Column, Preprocessing } from "../kinds/index.ts";
 import { type ModelValue, openModel } from "../runtime/index.ts";
+import { type Continuations, continueTexts } from "./continue.ts";
 import { type ExportedModel, readExported } from "./exported.ts";
 import { writeWhole } from "./store.ts";
 
@@ -34,7 +37,20 @@ export type Predictions =
       /** By row and output, in the target's own unit. */
       readonly values: readonly (readonly number[])[];
       readonly files?: readonly string[];
-    };
+    }
+  | Continuations;
+
+async function readTextRows(path: string, pre: TextPreprocessing): Promise<Raw> {
+  const { texts, files } = await textsFrom(path, pre.column);
+  return {
+    rows: texts.length,
+    ...(files && { files }),
+    feeds: async (from, to) => {
+      const { ids, mask } = encodeTexts(pre, texts.slice(from, to));
+      return [ids, mask] as ModelValue[];
+    },
+  };
+}
 
 export interface PredictOptions {
   /** A CSV file to write the predictions to. */
@@ -57,7 +73,8 @@ const imageRows = 64;
 /**
  * Predictions of an exported model for the rows of a table (CSV, TSV, Parquet, JSON, NDJSON, or .gz of one; it needs the
  * columns the model was trained on and may have more), for a PNG or JPEG image, or for all of them in a folder and the
- * folders in it. Images are scaled to the model's size.
+ * folders in it. Images are scaled to the model's size. A model of texts takes a .txt file, a folder of them, or a table
+ * with the column of texts; one that continues texts says how well it does, and how it would go on.
  *
  * Throws `bad-file` for a model or data that is missing or not whole, `unknown-name` for a missing column (names the
  * nearest), `bad-data` for a text among numbers, `conflict` for images given to a model of tables or the other way
@@ -70,10 +87,22 @@ export async function predictFile(
 ): Promise<Predictions> {
   const bytes = await readBytes(modelPath);
   const exported = readExported(bytes, modelPath);
-  const raw = await readRows(dataPath, exported.preprocessing, options);
-  const predictions = await predictRows(bytes, exported, raw, modelPath);
+  const predictions = await predicted(bytes, exported, modelPath, dataPath, options);
   if (options.out !== undefined) await writeWhole(options.out, predictionsCsv(predictions));
   return predictions;
+}
+
+async function predicted(
+  bytes: Uint8Array,
+  exported: ExportedModel,
+  modelPath: string,
+  dataPath: string,
+  options: PredictOptions,
+): Promise<Predictions> {
+  const { preprocessing, task } = exported;
+  if (preprocessing.kind === "text" && task === "tokens")
+    return continueTexts(bytes, exported, preprocessing, modelPath, dataPath);
+  return predictRows(bytes, exported, await readRows(dataPath, preprocessing, options), modelPath);
 }
 
 async function predictRows(
@@ -102,7 +131,7 @@ async function predictRows(
   const named = files === undefined ? {} : { files };
   return task === "classification"
     ? { task, target, classes, labels, probabilities: numbers, ...named }
-    : { task, target, values: numbers, ...named };
+    : { task: "regression", target, values: numbers, ...named };
 }
 
 function rowsOf({ shape: [n, width], data }: NdArray): number[][] {
@@ -112,6 +141,7 @@ function rowsOf({ shape: [n, width], data }: NdArray): number[][] {
 
 async function readRows(path: string, preprocessing: Preprocessing, options: PredictOptions): Promise<Raw> {
   const folder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  if (preprocessing.kind === "text") return readTextRows(path, preprocessing);
   const images = folder || isImagePath(path);
   if (preprocessing.kind === "table" && images)
     throw mismatch(
@@ -187,16 +217,29 @@ async function imagesIn(folder: string): Promise<string[]> {
   return found;
 }
 
+/** Texts that were continued as a CSV file. */
+function continuationsCsv({ files, texts }: Continuations): string {
+  const heads = ["file", "tokens", "loss", "bits a character", "next-token accuracy", "goes on"];
+  const lines = texts.map(({ tokens, loss, bitsPerCharacter, nextTokenAccuracy, next }, i) => [
+    files[i],
+    `${tokens}`,
+    ...[loss, bitsPerCharacter, nextTokenAccuracy].map(shown),
+    next,
+  ]);
+  return [heads, ...lines].map((line) => `${line.map(cell).join(",")}\n`).join("");
+}
+
 const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** As many digits as a float32 holds. */
-const shown = (value: number): string => String(Number(value.toPrecision(7)));
+/** As many digits as a float32 holds; nothing where there is no number. */
+const shown = (value: number): string => (Number.isNaN(value) ? "" : String(Number(value.toPrecision(7))));
 
 /**
- * Predictions as a CSV file, a line a row: `label` and one `p(class)` a class, or `value` (`value 1`, `value 2`, ...
+ * Predictions as a CSV file, a line a row; for texts that are continued the scores and how they go on: `label` and one `p(class)` a class, or `value` (`value 1`, `value 2`, ...
  * where there are several); for images `file` first.
  */
 export function predictionsCsv(predictions: Predictions): string {
+  if (predictions.task === "tokens") return continuationsCsv(predictions);
   const { files } = predictions;
   const numbers = predictions.task === "classification" ? predictions.probabilities : predictions.values;
   const several = (numbers[0]?.length ?? 1) > 1;

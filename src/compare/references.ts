@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { sizeOf } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import type { Dataset, Estimator } from "../kinds/index.ts";
+import { type Dataset, type Estimator, mainInput } from "../kinds/index.ts";
 import { calibrated, scoresOf } from "./measure/scores.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Trial } from "./results.ts";
@@ -12,8 +12,22 @@ const mostNumbers = 2_000_000;
 
 /** The training rows a reference line gets. */
 export function referenceRows(train: Dataset): Dataset {
-  const width = sizeOf(train.inputs.x.shape.slice(1));
-  return first(train, Math.max(500, Math.floor(mostNumbers / width)));
+  const width = train.vocabulary ?? sizeOf(mainInput(train).shape.slice(1));
+  return inNumbers(first(train, Math.max(500, Math.floor(mostNumbers / width))));
+}
+
+/** Texts as numbers: the logarithm of 1 + how often each id stands in them, padding left out. */
+function inNumbers(data: Dataset): Dataset {
+  const { vocabulary, size } = data;
+  if (vocabulary === undefined) return data;
+  const { ids, mask } = data.inputs;
+  const tokens = ids.shape[1];
+  const x = new Float32Array(size * vocabulary);
+  (ids.data as Int32Array).forEach((id, at) => {
+    if (mask === undefined || (mask.data as Float32Array)[at] > 0)
+      x[Math.floor(at / tokens) * vocabulary + id]++;
+  });
+  return { ...data, inputs: { x: { dtype: "float32", shape: [size, vocabulary], data: x.map(Math.log1p) } } };
 }
 
 /** "logistic", or "logistic (2551 rows)" where it does not get all training rows. */
@@ -27,7 +41,7 @@ export function runReference(name: string, estimator: Estimator, prepared: Prepa
   const start = performance.now();
   const { train, validation, test, preprocessing: pre } = prepared;
   const fitted = estimator.fit(referenceRows(train), seed);
-  const [onValidation, onTest] = [fitted.predict(validation), fitted.predict(test)];
+  const [onValidation, onTest] = [validation, test].map((data) => fitted.predict(inNumbers(data)));
   const calibration =
     test.task === "classification" ? calibrated(onValidation, validation, onTest, test) : undefined;
   return {

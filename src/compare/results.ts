@@ -1,4 +1,4 @@
-import type { Task } from "../kinds/index.ts";
+import type { Figure, Grid, Measure, Task } from "../kinds/index.ts";
 import type { CalibrationBin } from "./calibration.ts";
 
 /** Metrics by name; a metric that could not be computed is absent. */
@@ -47,6 +47,14 @@ export interface RobustnessPoint {
   readonly score: number;
 }
 
+/** How one set of foreign data was told from test data by the largest probability. */
+export interface OutsidePoint {
+  readonly data: string;
+  readonly auroc: number;
+  readonly falsePositives: number;
+  readonly accuracy: number;
+}
+
 /** Singular values of one weight, largest first. */
 export interface Spectrum {
   readonly layer: string;
@@ -65,6 +73,8 @@ export interface Trial {
   readonly test: Scores;
   readonly curve: readonly CurvePoint[];
   readonly robustness: readonly RobustnessPoint[];
+  /** In a noise study. */
+  readonly outside?: readonly OutsidePoint[];
   readonly reliability?: {
     readonly before: readonly Bin[];
     readonly after: readonly Bin[];
@@ -72,6 +82,8 @@ export interface Trial {
   };
   readonly spectra: readonly Spectrum[];
   readonly confusion?: readonly (readonly number[])[];
+  /** What the setting found, by the names that its figures use. */
+  readonly grids?: Readonly<Record<string, Grid>>;
   /** Gradients of the objective one step takes. */
   readonly gradientsPerStep: number;
   readonly steps: number;
@@ -83,6 +95,13 @@ export interface Trial {
   readonly stopped?: string;
   /** Options after tuning, where they were tuned. */
   readonly tuned?: readonly Chosen[];
+}
+
+/** Who trains on what, when, scored how, where it is not simply training on the data and testing on others. */
+export interface ProtocolOf extends Chosen {
+  readonly words: readonly string[];
+  readonly measures: readonly Measure[];
+  readonly figures: readonly Figure[];
 }
 
 /** The whole setting of a comparison: what makes two runs comparable, and what `--resume` checks. */
@@ -106,6 +125,7 @@ export interface Setting {
     readonly test: number;
     readonly by: string;
   };
+  readonly protocol?: ProtocolOf;
   readonly candidates: readonly Candidate[];
   /** Version of a person's own methods. */
   readonly ownVersion?: string;
@@ -121,6 +141,8 @@ export interface Setting {
   readonly tune: number;
   /** The metric that names the winner. */
   readonly score: string;
+  /** A study of robustness and uncertainty, with the data set beside the usual foreign ones. */
+  readonly study?: { readonly kind: "noise"; readonly outside?: string };
 }
 
 /** The machine and the versions, for the report; not part of what is compared. */

@@ -3,11 +3,14 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { partSizes, type Source, type SplitOptions } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
-import type { Definition } from "../kinds/index.ts";
+import { type Definition, mainInput, type Preprocessing, type Task } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
 import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
-import { metricsFor } from "./catalogue.ts";
-import type { Candidate, Chosen, Environment, Setting } from "./results.ts";
+import { metricsOf } from "./catalogue.ts";
+import { isSpoilable } from "./measure/corruptions.ts";
+import { protocolOf } from "./protocol.ts";
+import type { Candidate, Chosen, Environment, ProtocolOf, Setting } from "./results.ts";
+import { checkForeign } from "./study/foreign.ts";
 
 /** What a person asks to be compared. */
 export interface CompareRequest {
@@ -20,6 +23,8 @@ export interface CompareRequest {
   /** A person's own models by the names that candidates use. */
   readonly models?: Readonly<Record<string, ModelOf>>;
   readonly split?: SplitOptions;
+  /** Who trains on what, when, scored how: a member of kind "setting". Plain training and testing unless told. */
+  readonly protocol?: Chosen;
   readonly seeds?: readonly number[];
   readonly epochs?: number;
   readonly batchSize?: number;
@@ -29,8 +34,10 @@ export interface CompareRequest {
   readonly budget?: Setting["budget"];
   readonly tune?: number;
   readonly labelNoise?: number;
-  /** The metric that names the winner; accuracy or RMSE unless told. */
+  /** The metric that names the winner; accuracy, RMSE, loss or mean IoU unless told. */
   readonly score?: string;
+  /** Measures robustness and uncertainty in depth; `outside` is a data set the models should not be sure of. */
+  readonly study?: { readonly kind: "noise"; readonly outside?: Source };
 }
 
 export const defaults = {
@@ -40,6 +47,22 @@ export const defaults = {
   optimizer: "adam",
   schedule: "cosine",
 } as const;
+
+/** The metric that names the winner unless told. */
+const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
+  classification: "accuracy",
+  regression: "rmse",
+  segmentation: "meanIou",
+  tokens: "loss",
+};
+
+/** What is not measured on data of this kind, and why. */
+const unmeasured = ({ kind }: Preprocessing): string[] =>
+  kind === "text"
+    ? [
+        "Corruption, attacks and the detection of foreign data are not measured: tokens are no numbers that could be moved a little.",
+      ]
+    : [];
 
 /** Rows that the fingerprint of the data looks at. */
 const fingerprintRows = 2000;
@@ -80,8 +103,22 @@ function check(request: CompareRequest): void {
   if (rate !== undefined && !(rate > 0 && Number.isFinite(rate))) throw bad("rate", rate, "a number above 0");
   if (!whole(tune, 0)) throw bad("tune", tune, "a whole number of at least 0");
   if (!(labelNoise >= 0 && labelNoise < 1)) throw bad("label-noise", labelNoise, "a share from 0 to below 1");
+  if (labelNoise > 0 && request.protocol !== undefined)
+    throw new OckhamError(
+      "conflict",
+      "label-noise",
+      `label noise is not added in the setting ${request.protocol.id}`,
+      "leave it out; noisy labels are a setting of their own: --setting noisy-labels",
+    );
   if (labelNoise > 0 && request.data.task !== "classification")
     throw new OckhamError("conflict", "label-noise", "label noise is for classification", "leave it out");
+  if (request.protocol !== undefined && (request.budget?.kind ?? "epochs") !== "epochs")
+    throw new OckhamError(
+      "conflict",
+      "budget",
+      `a budget of ${request.budget?.kind} cannot be kept in the setting ${request.protocol.id}, which has stages of its own`,
+      "give epochs",
+    );
   if (request.budget !== undefined && !(request.budget.value > 0))
     throw bad("budget", request.budget.value, "a number above 0");
 }
@@ -93,13 +130,16 @@ export async function settingOf(
 ): Promise<Setting> {
   check(request);
   const { data, split = {} } = request;
-  const scores = metricsFor(data.task).filter((m) => m.group === "score" || m.group === "calibration");
-  const score = request.score ?? (data.task === "classification" ? "accuracy" : "rmse");
+  const protocol = request.protocol && (await described(request.protocol, members));
+  const scores = metricsOf({ data: { task: data.task } as Setting["data"], protocol }).filter(
+    (m) => m.group === "score" || m.group === "calibration",
+  );
+  const score = request.score ?? protocol?.measures[0].name ?? usualScore[data.task];
   if (!scores.some((m) => m.name === score))
     throw new OckhamError(
       "unknown-name",
       score,
-      `there is no score "${score}" for ${data.task}`,
+      `there is no score "${score}" for ${protocol?.id ?? data.task}`,
       `there are ${scores.map((m) => m.name).join(", ")}`,
     );
   const optimizer = await complete(members, request.optimizer ?? { id: defaults.optimizer, options: {} });
@@ -110,7 +150,8 @@ export async function settingOf(
     data.test === undefined ? split : { ...split, test: 0 },
   );
   const all = Int32Array.from({ length: data.size }, (_, i) => i);
-  const shape = data.encode(data.fit(all), all.slice(0, 1)).inputs.x.shape.slice(1);
+  const preprocessing = data.fit(all);
+  const shape = mainInput(data.encode(preprocessing, all.slice(0, 1))).shape.slice(1);
   return {
     version: versionOf(),
     data: {
@@ -124,7 +165,7 @@ export async function settingOf(
       size: data.size,
       classes: data.classes,
       inputShape: shape,
-      notes: data.notes,
+      notes: [...data.notes, ...unmeasured(preprocessing)],
       labelNoise: request.labelNoise ?? 0,
     },
     split: {
@@ -133,6 +174,7 @@ export async function settingOf(
       test: data.test?.length ?? test,
       by: split.by ?? (data.time ? "time" : data.groups ? "group" : "random"),
     },
+    ...(protocol && { protocol }),
     candidates: request.candidates,
     ...(request.ownVersion === undefined ? {} : { ownVersion: request.ownVersion }),
     seeds: request.seeds ?? defaults.seeds,
@@ -144,7 +186,32 @@ export async function settingOf(
     budget: request.budget ?? { kind: "epochs", value: epochs },
     tune: request.tune ?? 0,
     score,
+    ...(request.study === undefined ? {} : { study: studyOf(request.study, data, preprocessing) }),
   };
+}
+
+/** A setting with all its options, and what it measures and shows. Throws `conflict` for a member that is no setting. */
+async function described(chosen: Chosen, members: Shelf): Promise<ProtocolOf> {
+  const filled = await complete(members, chosen);
+  const { words, measures, figures } = await protocolOf(filled, members);
+  return { ...filled, words, measures, figures };
+}
+
+function studyOf(
+  { kind, outside }: NonNullable<CompareRequest["study"]>,
+  data: Source,
+  preprocessing: Preprocessing,
+): Setting["study"] {
+  if (data.task === "segmentation" || !isSpoilable(preprocessing))
+    throw new OckhamError(
+      "conflict",
+      "noise-study",
+      "a noise study is for tables and images with one class or number an example, and these data are something else",
+      "compare without it: what can be measured of robustness always is",
+    );
+  if (outside === undefined) return { kind };
+  checkForeign(data, outside);
+  return { kind, outside: `${outside.name} (${fingerprint(outside)})` };
 }
 
 /** A member with all its options filled in. */

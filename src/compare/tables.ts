@@ -97,11 +97,40 @@ function namesColumn(rows: readonly Row[], winner: string | undefined): Column {
   return { title: "", align: "left", cells };
 }
 
-const BESIDE = ["calibrationError", "corruption", "negativeLogLikelihood", "mae"];
+const BESIDE = [
+  "calibrationError",
+  "corruption",
+  "negativeLogLikelihood",
+  "mae",
+  "bitsPerCharacter",
+  "nextTokenAccuracy",
+];
+const STUDIED = [
+  "corruptionError",
+  "relativeCorruption",
+  "fgsmError",
+  "outsideAuroc",
+  "outsideFalsePositives",
+  "calibrationErrorWidth",
+  "outsideAccuracy",
+];
+const STUDY_KEY = [
+  "▲ clearly better, ▼ clearly worse than plain training",
+  "corrupted, FGSM: error on spoiled and on attacked test data; mCE: relative to plain training",
+  "AUROC, FPR95, detection: telling foreign data by the largest probability",
+];
 const SHORT: Readonly<Record<string, string>> = {
+  corruptionError: "corrupted",
+  relativeCorruption: "mCE",
+  fgsmError: "FGSM",
+  outsideAuroc: "AUROC",
+  outsideFalsePositives: "FPR95",
+  outsideAccuracy: "detection",
   calibrationError: "calib. error",
   corruption: "corrupted",
   negativeLogLikelihood: "NLL",
+  bitsPerCharacter: "bits/char.",
+  nextTokenAccuracy: "next token",
 };
 
 function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric | undefined): Column[] {
@@ -110,17 +139,26 @@ function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric 
     const spread = commonError(rows, metric.name);
     const cells = rows.map((row) => ({ text: formatAverage(metric, row.metrics[metric.name], spread) }));
     columns.push({ title: clean(metric.title), align: "right", cells });
-    columns.push(differenceColumn(comparison, rows, metric));
+    if (comparison.setting.study === undefined) columns.push(differenceColumn(comparison, rows, metric));
   }
-  columns.push(costColumn("gradients", rows, (row) => row.gradientsPerStep?.toFixed(1).replace(/\.0$/, "")));
-  columns.push(costColumn("time", rows, (row) => row.stepTime && formatRatio(row.stepTime.ratio)));
-  for (const name of BESIDE) {
+  const { study, protocol } = comparison.setting;
+  if (study === undefined) {
+    columns.push(
+      costColumn("gradients", rows, (row) => row.gradientsPerStep?.toFixed(1).replace(/\.0$/, "")),
+    );
+    columns.push(costColumn("time", rows, (row) => row.stepTime && formatRatio(row.stepTime.ratio)));
+  }
+  const own = (protocol?.measures ?? []).map(({ name }) => name);
+  for (const name of [...own, ...(study === undefined ? BESIDE : STUDIED)]) {
     const each = comparison.metrics.find((m) => m.name === name);
     if (each === undefined || each === metric) continue;
     const spread = commonError(rows, name);
-    const cells = rows.map((row) => ({
-      text: formatValue(each, row.metrics[name]?.mean ?? Number.NaN, spread),
-    }));
+    const cells = rows.map((row): Cell => {
+      const text = formatValue(each, row.metrics[name]?.mean ?? Number.NaN, spread);
+      const says = differenceOf(comparison.outcome, row.candidate, name)?.says ?? "cannot tell";
+      if (comparison.setting.study === undefined) return { text };
+      return says === "cannot tell" ? { text: `${text}  ` } : { text: `${text} ${MARKS[says]}`, tone: says };
+    });
     columns.push({ title: SHORT[name] ?? each.title, align: "right", cells });
   }
   return columns.filter(({ cells }) => cells.some(({ text }) => text !== "" && text !== "–"));
@@ -162,6 +200,7 @@ function keyOf(comparison: Comparison, columns: readonly Column[], width: number
     ...(columns.some(({ title }) => title.startsWith("difference"))
       ? ["difference to plain training with its 95 % interval", "▲ better, ▼ worse, · cannot tell"]
       : []),
+    ...(comparison.setting.study === undefined ? [] : STUDY_KEY),
     "★ best on validation data",
   ];
   const lines: string[] = [];

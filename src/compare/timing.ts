@@ -1,7 +1,7 @@
 import type { NdArray } from "../array/ndarray.ts";
 import type { Handle, Host } from "../runtime/index.ts";
 import { feedsOf, type Plan, runKey } from "../training/index.ts";
-import { exportModel } from "./export.ts";
+import { canExport, exportModel } from "./export.ts";
 import { type ModelCost, modelCost } from "./modelCost.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Candidate, StepTime } from "./results.ts";
@@ -19,7 +19,12 @@ interface Runner {
   values(): Promise<Record<string, NdArray>>;
 }
 
-async function runnerOf(host: Host, candidate: Candidate, plan: Plan, prepared: Prepared): Promise<Runner> {
+/** What steps are timed on; models are exported where the preprocessing is known. */
+export interface Timed extends Pick<Prepared, "train"> {
+  readonly preprocessing: Prepared["preprocessing"] | undefined;
+}
+
+async function runnerOf(host: Host, candidate: Candidate, plan: Plan, prepared: Timed): Promise<Runner> {
   const key: NdArray = { dtype: "uint32", shape: [2], data: Uint32Array.from(runKey(0)) };
   const names = plan.initial.outputs.map(({ name }) => name);
   const initial = await host.run(await host.load(plan.initial), { key }, { keep: names });
@@ -57,15 +62,18 @@ async function runnerOf(host: Host, candidate: Candidate, plan: Plan, prepared: 
 async function exportCosts(
   plans: Parameters<typeof timeSteps>[1],
   values: readonly Record<string, NdArray>[],
-  { preprocessing }: Prepared,
-): Promise<ModelCost[]> {
-  const costs: ModelCost[] = [];
+  { preprocessing }: Timed,
+): Promise<(ModelCost | undefined)[]> {
+  const costs: (ModelCost | undefined)[] = [];
+  if (preprocessing === undefined) return costs;
   for (const [i, { candidate, plan }] of plans.entries())
     costs.push(
-      await modelCost(
-        exportModel({ plan, values: values[i] }, preprocessing, { name: candidate.name }),
-        preprocessing,
-      ),
+      canExport(plan.shape.task)
+        ? await modelCost(
+            exportModel({ plan, values: values[i] }, preprocessing, { name: candidate.name }),
+            preprocessing,
+          )
+        : undefined,
     );
   return costs;
 }
@@ -77,7 +85,7 @@ async function exportCosts(
 export async function timeSteps(
   host: Host,
   plans: readonly { readonly candidate: Candidate; readonly plan: Plan }[],
-  prepared: Prepared,
+  prepared: Timed,
   onTurn?: (done: number, of: number) => void,
 ): Promise<StepTime[]> {
   const runners: Runner[] = [];

@@ -1,4 +1,5 @@
 import { OckhamError } from "../error.ts";
+import { mainInput } from "../kinds/index.ts";
 import { type Plan, planOf } from "../training/index.ts";
 import type { Shelf } from "./candidates.ts";
 import type { CompareOptions } from "./compare.ts";
@@ -50,7 +51,8 @@ export async function planFor(
 ): Promise<Plan> {
   const { setting, members, plans } = run;
   const epochs = run.epochs[candidate.name] ?? setting.epochs;
-  const sizes = [prepared.train.size, prepared.train.inputs.x.shape.join()];
+  const { size, vocabulary } = prepared.train;
+  const sizes = [size, mainInput(prepared.train).shape.join(), vocabulary];
   const id = JSON.stringify([candidate.model, way.id, epochs, sizes]);
   const known = plans.get(id);
   if (known !== undefined) return known;

@@ -1,8 +1,19 @@
 import { type NdArray, sizeOf } from "../array/ndarray.ts";
 import { stream } from "../array/random.ts";
 import { OckhamError } from "../error.ts";
-import type { Definition, Optimizer, Scalar } from "../kinds/index.ts";
+import {
+  type Dataset,
+  type Definition,
+  hasClasses,
+  type Model,
+  mainInput,
+  type Optimizer,
+  type Scalar,
+  type Task,
+} from "../kinds/index.ts";
+import { nextToken } from "../nn/index.ts";
 import type { Host } from "../runtime/index.ts";
+import { fill, keyOf } from "../tensor/index.ts";
 import {
   type Plan,
   type PlanRun,
@@ -13,20 +24,25 @@ import {
   type Training,
   trainTogether,
 } from "../training/index.ts";
-import { methodsOf, type Optioned, type Shelf } from "./candidates.ts";
+import { type ModelOf, methodsOf, type Optioned, type Shelf } from "./candidates.ts";
 import { attackPoints } from "./measure/attacks.ts";
-import { outsiders, spoiledBy } from "./measure/corruptions.ts";
+import { isSpoilable, outsiders, spoiledBy } from "./measure/corruptions.ts";
 import { hessian } from "./measure/curvature.ts";
 import { calibrated, headScore, known, type Predicted, scoresOf } from "./measure/scores.ts";
+import { tokenScores } from "./measure/tokens.ts";
 import { effectiveRank, weightReport } from "./measure/weights.ts";
 import { energyScore, maximumSoftmax, outsideAuroc } from "./metrics.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Candidate, Chosen, RobustnessPoint, Scores, Setting, Trial } from "./results.ts";
 import { first } from "./rows.ts";
+import type { CompareRequest } from "./setting.ts";
+import { measureStudy, type Studies } from "./study/measure.ts";
 
 /** Rows that the costlier measures look at: attacks, and the Hessian's batch. */
 const attackRows = 200;
 const hessianRows = 128;
+/** Of texts that are continued, each of which is many examples. */
+const hessianTexts = 16;
 
 type Recipe = Pick<Setting, "optimizer" | "rate" | "schedule" | "batchSize">;
 
@@ -55,19 +71,57 @@ export async function trainingOf(
   const [optimizer, schedule, loss] = await Promise.all([
     make(shelf, setting.optimizer),
     make(shelf, setting.schedule),
-    make(shelf, { id: data.task === "classification" ? "cross-entropy" : "squared-error", options: {} }),
+    lossFor(data, shelf),
   ]);
-  const outputs = data.task === "classification" ? data.classes.length : data.target.shape[1];
+  const model = modelFor(data, shelf.model(candidate.model));
+  checkModel(model, data);
   return {
-    model: shelf.model(candidate.model)(data.inputs.x.shape.slice(1), outputs),
+    model,
     methods: await methodsOf(methods, shelf),
     optimizer: optimizer as Optimizer,
     schedule: schedule as Training["schedule"],
-    loss: loss as Training["loss"],
+    loss,
     rate,
     batchSize: setting.batchSize,
     epochs,
   };
+}
+
+/** The model for data of this shape. */
+export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset, of: ModelOf): Model {
+  const outputs = hasClasses(task) ? classes.length : target.shape[1];
+  return of(
+    mainInput(data).shape.slice(1),
+    outputs,
+    vocabulary === undefined ? undefined : { task, vocabulary },
+  );
+}
+
+const lossOf: Partial<Record<Task, string>> = {
+  classification: "cross-entropy",
+  regression: "squared-error",
+  segmentation: "pixel-cross-entropy",
+};
+
+async function lossFor({ task }: Dataset, shelf: Shelf): Promise<Training["loss"]> {
+  if (task === "tokens") return nextToken;
+  return (await make(shelf, { id: lossOf[task] ?? "squared-error", options: {} })) as Training["loss"];
+}
+
+/** Throws `conflict` where the data ask for an answer a pixel and the model gives one an image, or the other way round. */
+function checkModel(model: Model, { task, inputs: { x } }: Dataset): void {
+  if (x === undefined) return;
+  const one = fill([1, ...x.shape.slice(1)], 0);
+  const pixels = model.apply(model.init(keyOf([0, 0])), { x: one }).prediction.shape.length > 2;
+  if (pixels === (task === "segmentation")) return;
+  throw new OckhamError(
+    "conflict",
+    model.name,
+    pixels
+      ? `${model.name} gives an answer for every pixel, and the data have one for every example`
+      : `${model.name} gives one answer for an image, and the data have a class for every pixel`,
+    pixels ? "use mlp, cnn or resnet" : "use unet",
+  );
 }
 
 async function make(shelf: Shelf, { id, options }: Chosen): Promise<unknown> {
@@ -115,6 +169,7 @@ export async function validationScores(
   { validation, preprocessing }: Prepared,
   host: Host,
 ): Promise<Scores> {
+  if (validation.task === "tokens") return tokenScores(trained, validation, host);
   return scoresOf(await predicted(trained, validation, host), validation, preprocessing);
 }
 
@@ -125,8 +180,10 @@ export async function measureTrial(
   prepared: Prepared,
   seed: number,
   host: Host,
+  study?: CompareRequest["study"],
 ): Promise<Trial> {
-  return { ...blankTrial(candidate, seed, trained.plan), ...(await measure(trained, prepared, seed, host)) };
+  const measured = await measure(trained, prepared, seed, host, study);
+  return { ...blankTrial(candidate, seed, trained.plan), ...measured };
 }
 
 async function predicted({ plan, values }: Trained, data: Prepared["test"], host: Host): Promise<Predicted> {
@@ -136,7 +193,7 @@ async function predicted({ plan, values }: Trained, data: Prepared["test"], host
   return prediction as Predicted;
 }
 
-const parametersOf = (plan: Plan): number =>
+export const parametersOf = (plan: Plan): number =>
   plan.leaves.filter((leaf) => leaf.role !== "buffer").reduce((n, leaf) => n + sizeOf(leaf.shape), 0);
 
 const blankTrial = (candidate: Candidate, seed: number, plan: Plan): Trial => ({
@@ -160,40 +217,34 @@ async function measure(
   prepared: Prepared,
   seed: number,
   host: Host,
+  study: CompareRequest["study"],
 ): Promise<Partial<Trial>> {
   const { plan, values } = trained;
   const { validation, test, preprocessing: pre } = prepared;
-  const random = stream(seed).split("measure");
+  if (test.task === "tokens") return measureTokens(trained, prepared, seed, host);
   const predict = (data: typeof test) => predicted(trained, data, host);
   const [onValidation, onTest] = [await predict(validation), await predict(test)];
   const classes = test.task === "classification";
   const calibration = classes ? calibrated(onValidation, validation, onTest, test) : undefined;
-  const spoiled = await corrupted(prepared, seed, predict);
-  const few = first(test, attackRows);
-  const attacks = await attackPoints(host, plan, values, few, pre, async (data) =>
-    headScore(await predict(data), few, pre),
-  );
-  const curvature = await hessian(
-    host,
-    plan,
-    values,
-    first(prepared.train, hessianRows),
-    random.split("hessian"),
-  );
+  const { scores, robustness, outside } =
+    study === undefined || !isSpoilable(pre)
+      ? await measureUsual(trained, prepared, seed, host, predict)
+      : await measureStudy({
+          ...{ plan, values, seed, host, predict, outside: study.outside },
+          prepared: { ...prepared, preprocessing: pre },
+        });
   const { spectra, ...weights } = await weightsOf(trained, prepared, host);
   return {
     validation: scoresOf(onValidation, validation, pre),
     test: known({
       ...scoresOf(onTest, test, pre),
       ...calibration?.scores,
-      ...robustnessScores([...spoiled, ...attacks]),
-      ...(classes ? await detection(trained, prepared, seed, host) : {}),
-      hessianTrace: curvature.trace,
-      hessianTop: curvature.top,
+      ...scores,
       ...weights,
     }),
     curve: trained.history,
-    robustness: [...spoiled, ...attacks],
+    robustness,
+    ...(outside === undefined || outside.length === 0 ? {} : { outside }),
     ...(calibration === undefined
       ? {}
       : { reliability: calibration.reliability, confusion: calibration.confusion }),
@@ -204,12 +255,73 @@ async function measure(
   };
 }
 
+/** What is measured of a language model; its values cannot be moved a little, so neither corruptions nor attacks are tried. */
+async function measureTokens(
+  trained: Trained,
+  prepared: Prepared,
+  seed: number,
+  host: Host,
+): Promise<Partial<Trial>> {
+  const { spectra, ...weights } = await weightsOf(trained, prepared, host);
+  return {
+    validation: await tokenScores(trained, prepared.validation, host),
+    test: known({
+      ...(await tokenScores(trained, prepared.test, host)),
+      ...(await curvatureOf(trained, prepared, seed, host)),
+      ...weights,
+    }),
+    curve: trained.history,
+    spectra,
+    steps: trained.steps,
+    seconds: trained.seconds,
+    ...(trained.stopped === undefined ? {} : { stopped: trained.stopped }),
+  };
+}
+
+async function curvatureOf({ plan, values }: Trained, { train }: Prepared, seed: number, host: Host) {
+  const rows = train.task === "tokens" ? hessianTexts : hessianRows;
+  const random = stream(seed).split("measure").split("hessian");
+  const { trace, top } = await hessian(host, plan, values, first(train, rows), random);
+  return { hessianTrace: trace, hessianTop: top };
+}
+
+type Predict = (data: Prepared["test"]) => Promise<Predicted>;
+
+/** Robustness, detection and curvature as every comparison has them. */
+async function measureUsual(
+  trained: Trained,
+  prepared: Prepared,
+  seed: number,
+  host: Host,
+  predict: Predict,
+): Promise<Pick<Studies, "scores" | "robustness"> & { readonly outside?: undefined }> {
+  const { plan, values } = trained;
+  const { test, preprocessing: pre } = prepared;
+  const spoiled = await corrupted(prepared, seed, predict);
+  const few = first(test, attackRows);
+  const attacks = isSpoilable(pre)
+    ? await attackPoints(host, plan, values, few, pre, async (data) =>
+        headScore(await predict(data), few, pre),
+      )
+    : [];
+  const robustness = [...spoiled, ...attacks];
+  return {
+    robustness,
+    scores: {
+      ...robustnessScores(robustness),
+      ...(test.task === "classification" ? await detection(trained, prepared, seed, host) : {}),
+      ...(await curvatureOf(trained, prepared, seed, host)),
+    },
+  };
+}
+
 /** Scores on spoiled test data, strength 0 first. */
 async function corrupted(
   { spoilable, preprocessing: pre }: Prepared,
   seed: number,
-  predict: (data: Prepared["test"]) => Promise<Predicted>,
+  predict: Predict,
 ): Promise<RobustnessPoint[]> {
+  if (!isSpoilable(pre)) return [];
   const clean = headScore(await predict(spoilable), spoilable, pre);
   const points: RobustnessPoint[] = [];
   for (const { kind, strength, data } of spoiledBy(spoilable, pre, stream(seed).split("corruption"))) {
@@ -245,6 +357,7 @@ async function detection(
   seed: number,
   host: Host,
 ): Promise<Record<string, number | undefined>> {
+  if (!isSpoilable(preprocessing)) return {};
   const { plan, values } = trained;
   const look = async (data: typeof test) => {
     const { prediction, logits } = await probeRows(host, plan, values, data, "detection", (view) => ({
@@ -280,8 +393,10 @@ async function weightsOf({ plan, values }: Trained, { test }: Prepared, host: Ho
   const report = weightReport(leaves, weights as Record<string, NdArray>);
   const place = plan.recipe.about.model.places.at(-1);
   if (place === undefined) return report;
-  const { features } = await probe(host, plan, values, first(test, 512), "features", (view) => ({
+  const rows = test.task === "tokens" ? hessianTexts : 512;
+  const { features } = await probe(host, plan, values, first(test, rows), "features", (view) => ({
     features: view.outputs.activations[place],
   }));
-  return { ...report, effectiveRank: effectiveRank(features) };
+  // images of features have no rank of their own
+  return features.shape.length > 2 ? report : { ...report, effectiveRank: effectiveRank(features) };
 }

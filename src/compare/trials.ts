@@ -4,6 +4,7 @@ import { evenly, feedsOf, type Plan, runsAtOnce, type Trained } from "../trainin
 import type { Run } from "./compare.ts";
 import { decisiveScore } from "./pairing.ts";
 import type { Prepared } from "./prepare.ts";
+import { protocolTrial } from "./protocol.ts";
 import type { Candidate, Chosen, Trial } from "./results.ts";
 import { asGiven, interrupted, planFor, preparedFor } from "./tracing.ts";
 import { hasFailed, measureTrial, type TrialRun, trainTrials, usualRate, validationScores } from "./trial.ts";
@@ -25,6 +26,8 @@ const mostSeeds = 5;
 async function jobsOf(run: Run): Promise<Job[]> {
   const { setting } = run;
   const { seeds, candidates, tune } = setting;
+  if (run.protocol !== undefined)
+    return seeds.flatMap((seed) => candidates.map((candidate) => ({ candidate, seeds: [seed] })));
   const first = preparedFor(run, seeds[0]);
   const bytes = Object.values(feedsOf(first.train)).reduce((sum, { data }) => sum + data.byteLength, 0);
   const jobs: Job[] = [];
@@ -71,14 +74,16 @@ function doneBefore({ store }: Run): IsDone {
 
 /** Does the trials of a job that are not done yet. */
 async function doJob(run: Run, { candidate, seeds }: Job, isDone: IsDone, host: Host): Promise<void> {
-  const { setting, store, options } = run;
+  const { setting, store, options, protocol } = run;
   const open = seeds.filter((seed) => !isDone(candidate, seed));
   for (const seed of open) options.on?.started?.(candidate.name, seed);
   const add = async (trial: Trial) => {
     await store.addTrial(trial);
     options.on?.finished?.(trial, store.trials.length, setting.seeds.length * setting.candidates.length);
   };
-  if (setting.tune > 1) for (const seed of open) await add(await tunedTrial(run, candidate, seed, host));
+  if (protocol !== undefined)
+    for (const seed of open) await add(await protocolTrial(run, protocol, candidate, seed, host));
+  else if (setting.tune > 1) for (const seed of open) await add(await tunedTrial(run, candidate, seed, host));
   else
     for (const group of await groupsOf(run, candidate, seeds))
       if (group.runs.some(({ seed }) => open.includes(seed)))
@@ -131,7 +136,7 @@ const tellingOf =
 
 /** What measuring gives, with the costs that were measured once for the candidate. */
 async function measured(
-  { times }: Run,
+  { times, request }: Run,
   candidate: Candidate,
   result: Trained | Trial,
   prepared: Prepared,
@@ -139,7 +144,7 @@ async function measured(
   host: Host,
 ): Promise<Trial> {
   if (hasFailed(result)) return result;
-  const trial = await measureTrial(candidate, result, prepared, seed, host);
+  const trial = await measureTrial(candidate, result, prepared, seed, host, request.study);
   const { bytes, latency } = times.find((time) => time.candidate === candidate.name) ?? {};
   if (bytes === undefined || latency === undefined) return trial;
   return { ...trial, test: { ...trial.test, bytes, latency } };

@@ -21,6 +21,7 @@ import {
   testScore,
 } from "./phrases.ts";
 import type { Difference, Row } from "./results.ts";
+import { studyWords } from "./study/words.ts";
 import { basisWords, failureWords, referenceWords, sideEffectWords } from "./wordsBeside.ts";
 
 /**
@@ -39,7 +40,7 @@ export function wordsFor(findings: Findings): string[] {
     winnerWords(context),
     ...(seeds < 2 ? [] : compared.flatMap((model) => methodWords(context, model))),
     ...referenceWords(context),
-    ...sideEffectWords(context),
+    ...(setting.study === undefined ? sideEffectWords(context) : studyWords(context)),
     ...failureWords(context),
     ...basisWords(context),
   ];

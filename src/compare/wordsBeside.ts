@@ -37,6 +37,8 @@ function bestReference({ rows, setting, references, metric }: Context): Row | un
 }
 
 const MOST_NOTABLE = 2;
+/** Of a setting's own measures, so many are told of. */
+const MOST_OWN = 4;
 
 /** What else changed for the winner and for the first methods that clearly helped. */
 export function sideEffectWords(context: Context): string[] {
@@ -69,10 +71,15 @@ interface Change {
 }
 
 function changesOf(context: Context, row: Row): Change[] {
-  const { metrics, metric } = context;
+  const { metrics, metric, setting } = context;
   const named = (name: string) => metrics.filter((each) => each.name === name && each !== metric);
   const robustness = named("corruption");
-  const beside = [...named("calibrationError"), ...(robustness.length > 0 ? robustness : named("pgdLinf"))];
+  const own = (setting.protocol?.measures ?? []).slice(0, MOST_OWN).flatMap(({ name }) => named(name));
+  const beside = [
+    ...own,
+    ...named("calibrationError"),
+    ...(robustness.length > 0 ? robustness : named("pgdLinf")),
+  ];
   return beside.flatMap((each) => {
     const difference = differenceOf(context, row.candidate, each.name);
     return difference === undefined ? [] : [{ each, difference }];

@@ -6,12 +6,12 @@ import { tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
 import { stem } from "./names.ts";
 import { imageSource } from "./pixels.ts";
-import type { Source } from "./source.ts";
+import type { ColumnTask, Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
 
 export interface ArrayOptions {
   readonly name?: string;
-  readonly task?: Source["task"];
+  readonly task?: ColumnTask;
 }
 
 /**

@@ -1,7 +1,16 @@
 import { type NdArray, ndarray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import type { Column, Preprocessing } from "../kinds/preprocessing.ts";
-import { type Description, fitTarget, makeSource, median, mismatch, moments, type Source } from "./source.ts";
+import {
+  type Description,
+  fitTarget,
+  makeSource,
+  median,
+  mismatch,
+  moments,
+  rowsOfTarget,
+  type Source,
+} from "./source.ts";
 
 /** One input column of a table, typed. */
 export type Feature =
@@ -30,7 +39,7 @@ export const mostLevels = 50;
  */
 export function tableSource(description: Description, features: readonly Feature[]): Source {
   const { name, target } = description;
-  const size = target.task === "classification" ? target.labels.length : target.values.length;
+  const size = rowsOfTarget(target);
 
   const learn = (train: Int32Array): Preprocessing => {
     const columns: Column[] = [];

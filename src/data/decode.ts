@@ -74,6 +74,54 @@ const asBytes = (sharp: Sharp, height: number, width: number): Promise<Buffer> =
     .raw()
     .toBuffer();
 
+/**
+ * Masks as class numbers [n, height, width]: every colour is a class, by its name in order (grey ones first, by level).
+ * Resized by the nearest pixel. Throws `bad-file` as `decodeImages`, `bad-data` for more than `most` colours.
+ */
+export async function decodeClasses(
+  masks: readonly Encoded[],
+  height: number,
+  width: number,
+  most: number,
+): Promise<{ classes: string[]; masks: Int32Array }> {
+  const area = height * width;
+  const open = await opener();
+  const codes = new Int32Array(masks.length * area);
+  const seen = new Set<number>();
+  await inBatches(masks, async (mask, i) => {
+    const bytes = await whole(mask, open, (sharp) =>
+      sharp
+        .rotate()
+        .removeAlpha()
+        .toColourspace("srgb")
+        .resize(width, height, { fit: "fill", kernel: "nearest" })
+        .raw()
+        .toBuffer(),
+    );
+    const depth = bytes.length / area;
+    for (let p = 0; p < area; p++) {
+      const at = (offset: number) => bytes[p * depth + (depth < 3 ? 0 : offset)];
+      const code = (at(0) << 16) | (at(1) << 8) | at(2);
+      codes[i * area + p] = code;
+      seen.add(code);
+    }
+    if (seen.size > most)
+      throw new OckhamError(
+        "bad-data",
+        mask.name,
+        `${mask.name}: with this mask there are more than ${most} colours, and each is taken as a class`,
+        "give masks as PNG with one colour a class, without soft edges",
+      );
+  });
+  const grey = (code: number) => code >> 16 === (code & 255) && ((code >> 8) & 255) === (code & 255);
+  const order = [...seen].sort((a, b) => Number(grey(b)) - Number(grey(a)) || a - b);
+  const number = new Map(order.map((code, i) => [code, i]));
+  return {
+    classes: order.map((code) => (grey(code) ? `${code & 255}` : `#${code.toString(16).padStart(6, "0")}`)),
+    masks: codes.map((code) => number.get(code) as number),
+  };
+}
+
 function greyOf(colour: Uint8Array, n: number, area: number): Uint8Array {
   const grey = new Uint8Array(n * area);
   for (let i = 0; i < n; i++)

@@ -4,6 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { parseTar } from "nanotar";
 import { nearest, OckhamError } from "../error.ts";
 import { cached, cacheFolder, type Download } from "./download.ts";
+import { readText } from "./files.ts";
 import { idxSource } from "./idx.ts";
 import { readIdxPart } from "./idxFiles.ts";
 import { isImagePath, type LabelledImage, labelledImages } from "./images.ts";
@@ -11,13 +12,14 @@ import { badFile } from "./names.ts";
 import { imageSource } from "./pixels.ts";
 import type { Listing } from "./shipped.ts";
 import type { Origin, Source } from "./source.ts";
+import { passageSource, type TextOptions } from "./text/sources.ts";
 
 interface Fetched extends Listing {
   readonly classes: readonly string[];
   readonly files: readonly Download[];
 }
 
-export interface FetchOptions {
+export interface FetchOptions extends TextOptions {
   /** A folder that is looked in first; default $OCKHAM_DATA. */
   readonly local?: string;
   /** Default: see `cacheFolder`. */
@@ -147,6 +149,24 @@ const fetched: readonly Fetched[] = [
       ],
     ),
   },
+  {
+    name: "shakespeare",
+    title: "Tiny Shakespeare, 40,000 lines of the plays",
+    task: "tokens",
+    size: 17_428,
+    input: "64 characters",
+    source: "William Shakespeare, as compiled by Andrej Karpathy for char-rnn, 2015",
+    licence: "public domain",
+    classes: [],
+    files: [
+      {
+        urls: ["https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"],
+        file: "shakespeare/tinyshakespeare.txt",
+        bytes: 1_115_394,
+        sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+      },
+    ],
+  },
 ];
 
 /** The data sets that are fetched once and kept. */
@@ -154,8 +174,8 @@ export const fetchedDatasets = (): readonly Listing[] =>
   fetched.map(({ classes: _, files: __, ...listing }) => listing);
 
 /**
- * MNIST, Fashion-MNIST or CIFAR-10: from the folder $OCKHAM_DATA where its files are there, else from the cache,
- * else from the network. Their test images are the source's test rows.
+ * MNIST, Fashion-MNIST, CIFAR-10 or Shakespeare's plays: from the folder $OCKHAM_DATA where its files are there, else
+ * from the cache, else from the network. Test images are the source's test rows; a text is cut into windows.
  *
  * Throws `unknown-name`; `bad-file` for a file that is not whole or, without network, not there.
  */
@@ -182,9 +202,10 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
   const found = local ? await Promise.all(set.files.map((file) => findLocal(local, set.name, file))) : [];
   const here = found.length > 0 && found.every((path) => path !== undefined);
   const paths = here ? (found as string[]) : await fetchAll(set, options);
+  const notes = here ? localNote(local!) : [];
+  if (set.task === "tokens") return passageSource({ name, origin, notes }, await readText(paths[0]), options);
   const train = await readIdxPart(paths[0], paths[1]);
   const test = await readIdxPart(paths[2], paths[3]);
-  const notes = here ? localNote(local!) : [];
   return idxSource(train, test, { name, classes: set.classes, notes, origin });
 }
 
@@ -200,12 +221,14 @@ async function fetchAll(set: Fetched, { cache = cacheFolder(), signal }: FetchOp
   return paths;
 }
 
-/** A file of a set in a person's own folder: set/file, set-file or, for MNIST, file, with or without .gz. */
+/** A file of a set in a person's own folder: set/file, set-file or, but for Fashion-MNIST, file, with or without .gz. */
 async function findLocal(folder: string, set: string, { file }: Download): Promise<string | undefined> {
   const name = file.split("/")[1];
   const bare = set === "fashion-mnist" ? [] : [name];
   for (const candidate of [file, `${set}-${name}`, ...bare])
-    for (const path of [candidate, candidate.replace(/\.gz$/, "")].map((one) => join(folder, one)))
+    for (const path of [candidate, candidate.replace(/(\.gz)?$/, ".gz"), candidate.replace(/\.gz$/, "")].map(
+      (one) => join(folder, one),
+    ))
       if (await isFile(path)) return path;
   return undefined;
 }

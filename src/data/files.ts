@@ -40,6 +40,16 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
+/** The whole file as text, unpacked when its name ends in .gz. Throws `bad-file` as `readBytes`, and for what is not UTF-8. */
+export async function readText(path: string): Promise<string> {
+  const bytes = await readBytes(path);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw badFile(path, "is not UTF-8 text", "save it as UTF-8", cause);
+  }
+}
+
 /**
  * Runs `use` with the path of an unpacked file: the file itself, or for .gz a temporary copy that is removed
  * afterwards. Unpacking checks length and checksum, so a file cut short is refused and not half read.

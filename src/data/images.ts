@@ -1,14 +1,14 @@
 import { stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { OckhamError } from "../error.ts";
-import { counted, listed, rowsOf } from "./cells.ts";
+import { counted, listed, rowsOf, typed } from "./cells.ts";
 import { decodeImages, type Encoded, sizesOf } from "./decode.ts";
 import { listFolder } from "./files.ts";
 import { badFile } from "./names.ts";
 import { imageSource } from "./pixels.ts";
 import { readRaw } from "./raw.ts";
 import { columnOf, textsOf } from "./rawTable.ts";
-import type { Origin, Source } from "./source.ts";
+import type { ColumnTask, Origin, Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
 
 export interface ImageOptions {
@@ -16,6 +16,10 @@ export interface ImageOptions {
   readonly size?: number | readonly [number, number];
   /** 1 for grey, 3 for colour; default: grey where no image has colour. */
   readonly channels?: 1 | 3;
+  /** The column of a labels.csv to predict; default "label". */
+  readonly target?: string;
+  /** Of a labels.csv, where the column leaves it open. */
+  readonly task?: ColumnTask;
   readonly name?: string;
   readonly origin?: Origin;
 }
@@ -33,14 +37,16 @@ export const isImagePath = (path: string): boolean => imageEndings.has(extname(p
 
 /**
  * A folder of PNG or JPEG images as a source: `class/*`, `train/class/*` with `test/class/*` (then the images
- * under test are its test rows, those under validation are more training rows), or images with a `labels.csv` of
- * the columns file and label. Anything else in the folder is left out, and said in `notes`.
+ * under test are its test rows, those under validation are more training rows), or images with a `labels.csv`: the
+ * column file names the image, the column label (or `target`) is predicted, as a class or, where it holds numbers that
+ * look like no classes, as a number. Anything else in the folder is left out, and said in `notes`.
  *
  * Throws `bad-file` for a folder that is missing or empty and for an image that cannot be decoded whole;
- * `bad-data` for images outside class folders, fewer than two classes, or a class with a single image.
+ * `bad-data` for images outside class folders, fewer than two classes, a class with a single image, or a target that
+ * cannot be predicted; `unknown-name` for a column that is not there; `conflict` for a target of folders of classes.
  */
 export async function readImages(folder: string, options: ImageOptions = {}): Promise<Source> {
-  const { images, ignored } = await findImages(folder);
+  const { images, ignored, tabled } = await findImages(folder, options);
   const notes =
     ignored.length === 0
       ? []
@@ -51,19 +57,18 @@ export async function readImages(folder: string, options: ImageOptions = {}): Pr
       "holds no PNG or JPEG images",
       "put them into one folder a class, such as cat/1.png",
     );
-  return labelledImages(images, folder, { name: basename(folder), ...options }, notes);
+  return labelledImages(images, folder, { name: basename(folder), ...options }, notes, tabled);
 }
 
-/** Labelled images, from files or memory, as a source. Throws as `readImages`. */
+/** Labelled images, from files or memory, as a source; `tabled` where the labels are cells of a column. Throws as `readImages`. */
 export async function labelledImages(
   images: readonly LabelledImage[],
   where: string,
   options: ImageOptions,
   notes: readonly string[] = [],
+  tabled = false,
 ): Promise<Source> {
-  const cells = images.map((image) => image.label);
-  const place = { ...rowsOf(where), row: (row: number) => images[row].name };
-  const made = makeTarget({ kind: "text", name: "class", cells, notes: [] }, "classification", place);
+  const made = targetOf(images, where, options, tabled);
   const [height, width, sizeNotes] = chosenSize(await sizesOf(images), options.size);
   const pixels = await decodeImages(images, height, width, options.channels);
   const test = Int32Array.from(images.keys()).filter((i) => images[i].test);
@@ -90,9 +95,27 @@ export async function labelledImages(
   return imageSource(description, pixels);
 }
 
+/** Classes by their texts; a column of a table may hold numbers to predict. */
+function targetOf(
+  images: readonly LabelledImage[],
+  where: string,
+  { target, task }: ImageOptions,
+  tabled: boolean,
+): ReturnType<typeof makeTarget> {
+  const place = { ...rowsOf(where), row: (row: number) => images[row].name };
+  const cells = images.map((image) => image.label);
+  const texts = { kind: "text", name: tabled ? (target ?? usualTarget) : "class", cells, notes: [] } as const;
+  if (!tabled || task === "classification") return makeTarget(texts, "classification", place);
+  const found = makeTarget(typed(texts, place, false, {}), task, place);
+  // classes keep the names they are written by: "01" is not "1"
+  return found.target.task === "regression" ? found : makeTarget(texts, "classification", place);
+}
+
+const usualTarget = "label";
 const largest = 64;
 
-function chosenSize(
+/** The size asked for, or the most frequent one (at most 64 a side), with a note where images are resized to it. */
+export function chosenSize(
   sizes: readonly (readonly [number, number])[],
   asked: ImageOptions["size"],
 ): [number, number, string[]] {
@@ -123,12 +146,21 @@ function chosenSize(
 interface Found {
   readonly images: LabelledImage[];
   readonly ignored: string[];
+  /** Whether the labels come from a table. */
+  readonly tabled?: boolean;
 }
 
-async function findImages(folder: string): Promise<Found> {
+async function findImages(folder: string, { target, task }: ImageOptions): Promise<Found> {
   const names = (await listFolder(folder)).filter((name) => !name.startsWith("."));
   if (names.length === 0) throw badFile(folder, "is an empty folder", "put images into one folder a class");
-  if (names.includes("labels.csv")) return fromLabels(folder, names);
+  if (names.includes("labels.csv")) return fromLabels(folder, names, target ?? usualTarget);
+  if (target !== undefined || task !== undefined)
+    throw new OckhamError(
+      "conflict",
+      target === undefined ? "task" : "target",
+      `${folder} has no labels.csv: the folders of its images are their classes`,
+      "leave it out, or write a labels.csv with the columns file and what is to be predicted",
+    );
   const folders: string[] = [];
   const ignored: string[] = [];
   for (const name of names) ((await isFolder(join(folder, name))) ? folders : ignored).push(name);
@@ -162,20 +194,25 @@ async function fromClasses(folder: string, test: boolean, found: Found): Promise
   }
 }
 
-async function fromLabels(folder: string, names: readonly string[]): Promise<Found> {
+async function fromLabels(folder: string, names: readonly string[], target: string): Promise<Found> {
   const path = join(folder, "labels.csv");
   const table = await readRaw(path);
   const files = textsOf(columnOf(table, "file", "the image's file name"));
-  const labels = textsOf(columnOf(table, "label", "what the image shows"));
+  const labels = textsOf(columnOf(table, target, "what is to be predicted of an image"));
   const images = files.map((file, row): LabelledImage => {
     const label = labels[row];
     if (file === null || label === null)
-      throw new OckhamError("bad-data", path, `${table.where.row(row)}: no file or no label`, "fill it in");
+      throw new OckhamError(
+        "bad-data",
+        path,
+        `${table.where.row(row)}: no file or no ${target}`,
+        "fill it in",
+      );
     return { name: join(folder, file), from: join(folder, file), label };
   });
   const listedFiles = new Set(files);
   const unlisted = names.filter((name) => isImagePath(name) && !listedFiles.has(name));
-  return { images, ignored: unlisted.map((name) => `${name} (not in labels.csv)`) };
+  return { images, ignored: unlisted.map((name) => `${name} (not in labels.csv)`), tabled: true };
 }
 
 const isFolder = async (path: string): Promise<boolean> =>

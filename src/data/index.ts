@@ -15,10 +15,13 @@ import { datasets, type Listing, loadDataset } from "./shipped.ts";
 import type { Source } from "./source.ts";
 import { readTable, tableColumns } from "./table.ts";
 import type { TableOptions } from "./tabular.ts";
+import type { Tokenizer, Units } from "./text/index.ts";
+import { readTexts } from "./text/read.ts";
 import { toys } from "./toy.ts";
 
 export { readNpyPair, readNpzSource } from "./arrayFiles.ts";
 export { type ArrayOptions, arraySource, npzSource } from "./arrays.ts";
+export { type BagOptions, inBags } from "./bags.ts";
 export { encodeColumns, type Feature, tableSource } from "./columns.ts";
 export { type CsvOptions, csvSource } from "./csv.ts";
 export { cacheFolder } from "./download.ts";
@@ -26,23 +29,33 @@ export { type FetchOptions, fetchDataset, fetchedDatasets } from "./fetched.ts";
 export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
 export { readIdxFile, readIdxPart } from "./idxFiles.ts";
 export { type ImageOptions, readImages } from "./images.ts";
+export { readMasks } from "./masks.ts";
 export { withLabelNoise, withNoisyTarget } from "./noise.ts";
 export { imageSource, type Pixels } from "./pixels.ts";
+export { asReconstruction } from "./reconstruction.ts";
 export { readFeatures } from "./rows.ts";
+export { type ShapeOptions, shapes } from "./shapes.ts";
 export { datasets, type Listing, loadDataset } from "./shipped.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
 export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
 export { readTable, tableColumns } from "./table.ts";
 export type { TableOptions } from "./tabular.ts";
+export * from "./text/index.ts";
+export { type ReadTextOptions, readTexts } from "./text/read.ts";
+export { readTokenizer } from "./text/tokenizerFile.ts";
 export { gaussianClusters, sparseRegression, spirals, type ToyOptions, twoMoons } from "./toy.ts";
 
 /** What may be said about data of any kind; what a kind has no use for is refused. */
 export interface OpenOptions
-  extends Partial<Omit<TableOptions, "origin">>,
+  extends Partial<Omit<TableOptions, "origin" | "text" | "texts">>,
     Omit<ImageOptions, "origin">,
     FetchOptions {
   /** Of the toy problems; default 0. */
   readonly seed?: number;
+  /** The column of a table that holds texts; true for plain texts. */
+  readonly text?: string | true;
+  /** A tokenizer by name (characters, words, bytes), or one of one's own. */
+  readonly tokenizer?: Units | Tokenizer;
 }
 
 /** Every data set known by name: shipped, fetched, and the toy problems' names. */
@@ -53,7 +66,8 @@ export function knownNames(): string[] {
 /**
  * Data by name or path: a shipped set, a fetched set, a toy problem; a table (.csv, .tsv, .parquet, .json,
  * .ndjson, or .gz of one; needs `target`); .npz, or a folder with x.npy and y.npy; an IDX file of images with
- * the file of its labels beside it; a folder of images. A name wins over a file that is called the same: write
+ * the file of its labels beside it; a folder of images; with `text`, a table's column of texts, a .txt file or a folder
+ * of them. A name wins over a file that is called the same: write
  * ./digits for the file.
  *
  * Throws `unknown-name` where there is neither such a name nor such a file, with the nearest one;
@@ -65,18 +79,27 @@ export async function openData(nameOrPath: string, options: OpenOptions = {}): P
     allow(nameOrPath, options, ["seed"]);
     return toy({ seed: options.seed ?? 0 });
   }
-  if (datasets().some((one) => one.name === nameOrPath)) {
-    allow(nameOrPath, options, []);
-    return loadDataset(nameOrPath);
+  const shipped = datasets().find((one) => one.name === nameOrPath);
+  if (shipped !== undefined) {
+    allow(nameOrPath, options, shipped.task === "tokens" ? ["text", ...textOptions] : []);
+    return loadDataset(nameOrPath, options);
   }
   if (fetchedDatasets().some((one) => one.name === nameOrPath)) {
-    allow(nameOrPath, options, ["local", "cache", "signal"]);
+    const { task } = fetchedDatasets().find((one) => one.name === nameOrPath) as Listing;
+    const ofTexts = task === "tokens" ? (["text", ...textOptions] as const) : [];
+    allow(nameOrPath, options, ["local", "cache", "signal", ...ofTexts]);
     return fetchDataset(nameOrPath, options);
   }
   const found = await stat(nameOrPath).catch(() => undefined);
   if (found === undefined) throw await unknown(nameOrPath);
+  if (options.text === true) {
+    allow(nameOrPath, options, ["text", "name", ...textOptions]);
+    return readTexts(nameOrPath, options);
+  }
   return found.isDirectory() ? openFolder(nameOrPath, options) : openFile(nameOrPath, options);
 }
+
+const textOptions = ["tokenizer", "tokens", "vocabulary"] as const;
 
 async function openFolder(folder: string, options: OpenOptions): Promise<Source> {
   const names = await listFolder(folder);
@@ -86,7 +109,7 @@ async function openFolder(folder: string, options: OpenOptions): Promise<Source>
   }
   const train = names.find((name) => /^train.*images.*ubyte(\.gz)?$/.test(name));
   if (train !== undefined) return openIdx(join(folder, train), { name: basename(folder), ...options });
-  allow(folder, options, ["name", "size", "channels"]);
+  allow(folder, options, ["name", "size", "channels", "target", "task"]);
   return readImages(folder, options);
 }
 
@@ -114,6 +137,7 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
   allow(path, options, [
     "target",
     "group",
+    "domain",
     "time",
     "drop",
     "keep",
@@ -122,8 +146,9 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
     "name",
     "missing",
     "categories",
+    ...(options.text === undefined ? [] : (["text", ...textOptions] as const)),
   ]);
-  const { target, ...rest } = options;
+  const { target, text, tokenizer, tokens, vocabulary, ...rest } = options;
   if (target === undefined) {
     const columns = await tableColumns(path);
     throw new OckhamError(
@@ -133,7 +158,8 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
       `give target, one of ${listed(columns)}`,
     );
   }
-  return readTable(path, { ...rest, target });
+  if (typeof text !== "string") return readTable(path, { ...rest, target });
+  return readTable(path, { ...rest, target, text, texts: { tokenizer, tokens, vocabulary } });
 }
 
 /** Images with their labels, and the test images where they lie beside. */

@@ -1,7 +1,7 @@
 import { ndarray, type PlainDType, type Storage, sizeOf } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import type { Preprocessing } from "../kinds/preprocessing.ts";
-import { type Description, fitTarget, makeSource, mismatch, type Source } from "./source.ts";
+import { type Description, fitTarget, makeSource, mismatch, rowsOfTarget, type Source } from "./source.ts";
 
 /** Images of one size, held as they were read. */
 export interface Pixels {
@@ -22,7 +22,7 @@ export function imageSource(description: Description, images: Pixels): Source {
   const [channels, height, width] = images.shape;
   const area = height * width;
   const { target } = description;
-  const size = target.task === "classification" ? target.labels.length : target.values.length;
+  const size = rowsOfTarget(target);
   if (images.data.length !== size * sizeOf(images.shape))
     throw new OckhamError(
       "bad-shape",

@@ -1,22 +1,26 @@
 import { fileURLToPath } from "node:url";
 import { nearest, OckhamError } from "../error.ts";
 import { packageFile } from "../root.ts";
+import { readText } from "./files.ts";
 import { imageSource } from "./pixels.ts";
 import { readRaw } from "./raw.ts";
 import { columnOf, textsOf } from "./rawTable.ts";
-import type { Origin, Source } from "./source.ts";
+import type { ColumnTask, Origin, Source } from "./source.ts";
 import { readTable } from "./table.ts";
+import { passageSource, type TextOptions } from "./text/sources.ts";
 
 /** A data set known by name. */
 export interface Listing extends Origin {
   readonly name: string;
   readonly task: Source["task"];
   readonly size: number;
-  /** What one row is: the shape of an image, or the number of columns. */
+  /** What one row is: the shape of an image, the number of columns, or the characters of a stretch of text. */
   readonly input: string;
 }
 
 interface Shipped extends Listing {
+  readonly task: ColumnTask | "tokens";
+  /** The column to predict; empty for texts that are continued. */
   readonly target: string;
   /** Side of the images and the number of full brightness, where the rows are images. */
   readonly image?: { readonly side: number; readonly full: number };
@@ -76,6 +80,16 @@ const shipped: readonly Shipped[] = [
     source: "Gorman, Williams and Fraser, PLoS ONE 9(3), 2014, by way of palmerpenguins",
     licence: "CC0 1.0",
   },
+  {
+    name: "coriolanus",
+    title: "The first scenes of Shakespeare's Coriolanus",
+    task: "tokens",
+    size: 560,
+    input: "64 characters",
+    target: "",
+    source: "William Shakespeare; the beginning of the text compiled by Andrej Karpathy for char-rnn, 2015",
+    licence: "public domain",
+  },
 ];
 
 /** The data sets that ship with the package. */
@@ -90,8 +104,8 @@ export const datasets = (): readonly Listing[] =>
     licence,
   }));
 
-/** A data set that ships with the package. Throws `unknown-name`, with the nearest name. */
-export async function loadDataset(name: string): Promise<Source> {
+/** A data set that ships with the package; `options` are for texts. Throws `unknown-name`, with the nearest name. */
+export async function loadDataset(name: string, options: TextOptions = {}): Promise<Source> {
   const found = shipped.find((one) => one.name === name);
   if (found === undefined) {
     const names = shipped.map((one) => one.name);
@@ -106,7 +120,9 @@ export async function loadDataset(name: string): Promise<Source> {
   const { title, source, licence, target, task } = found;
   const origin = { title, source, licence };
   // The same two steps up from src/data and from dist/data.
-  const path = fileURLToPath(packageFile(`data/${name}.csv.gz`));
+  const file = (ending: string) => fileURLToPath(packageFile(`data/${name}.${ending}`));
+  if (task === "tokens") return passageSource({ name, origin }, await readText(file("txt.gz")), options);
+  const path = file("csv.gz");
   return found.image
     ? tabledImages(path, found, found.image, origin)
     : readTable(path, { name, target, task, origin });

@@ -16,9 +16,9 @@ export interface Origin {
  */
 export interface Source {
   readonly name: string;
-  readonly task: "classification" | "regression";
+  readonly task: "classification" | "regression" | "segmentation" | "tokens";
   readonly size: number;
-  /** Names by class number; empty for regression. */
+  /** Names by class number; empty for regression and tokens. */
   readonly classes: readonly string[];
   readonly origin?: Origin;
   /** What reading did, in plain sentences. */
@@ -29,6 +29,8 @@ export interface Source {
   readonly values?: Float64Array;
   /** Rows with the same number belong together: no split has them on both sides. */
   readonly groups?: Int32Array;
+  /** The group or domain that each row is of; no split heeds it. */
+  readonly domains?: Int32Array;
   /** When each row happened; days since 1970 for dates. */
   readonly time?: Float64Array;
   /** Rows that came as test rows: a file or folder of their own. */
@@ -39,6 +41,9 @@ export interface Source {
   encode(preprocessing: Preprocessing, rows: Int32Array): Dataset;
 }
 
+/** What a column can be predicted as. */
+export type ColumnTask = "classification" | "regression";
+
 /** What is to be predicted, with the name it goes by in errors and exported models. */
 export type Target =
   | {
@@ -47,7 +52,23 @@ export type Target =
       readonly classes: readonly string[];
       readonly labels: Int32Array;
     }
-  | { readonly task: "regression"; readonly name: string; readonly values: Float64Array };
+  | { readonly task: "regression"; readonly name: string; readonly values: Float64Array }
+  | {
+      readonly task: "segmentation";
+      readonly name: string;
+      readonly classes: readonly string[];
+      /** Class numbers [n, height, width]. */
+      readonly masks: Int32Array;
+      /** [height, width] */
+      readonly size: readonly [number, number];
+    };
+
+/** How many rows it has. */
+export const rowsOfTarget = (target: Target): number => {
+  if (target.task === "classification") return target.labels.length;
+  if (target.task === "regression") return target.values.length;
+  return target.masks.length / (target.size[0] * target.size[1]);
+};
 
 /** What any source says besides its numbers. */
 export interface Description {
@@ -56,6 +77,7 @@ export interface Description {
   readonly notes?: readonly string[];
   readonly origin?: Origin;
   readonly groups?: Int32Array;
+  readonly domains?: Int32Array;
   readonly time?: Float64Array;
   readonly test?: Int32Array;
 }
@@ -67,17 +89,19 @@ export function makeSource(
   learn: (train: Int32Array) => Preprocessing,
   inputs: (preprocessing: Preprocessing, rows: Int32Array) => Dataset["inputs"],
 ): Source {
-  const { name, target, notes = [], origin, groups, time, test } = description;
-  const classes = target.task === "classification" ? target.classes : [];
+  const { name, target, notes = [], origin, groups, domains, time, test } = description;
+  const classes = target.task === "regression" ? [] : target.classes;
   return {
     name,
     task: target.task,
     size,
     classes,
     notes,
-    ...(target.task === "classification" ? { labels: target.labels } : { values: target.values }),
+    ...(target.task === "classification" && { labels: target.labels }),
+    ...(target.task === "regression" && { values: target.values }),
     ...(origin && { origin }),
     ...(groups && { groups }),
+    ...(domains && { domains }),
     ...(time && { time }),
     ...(test && { test }),
     fit(train) {
@@ -97,24 +121,25 @@ export function makeSource(
       inputs: inputs(preprocessing, rows),
       target: encodeTarget(target, preprocessing, rows),
       classes: preprocessing.classes,
-      ...(groups && {
-        group: ndarray(
-          "int32",
-          [rows.length],
-          rows.map((row) => groups[row]),
-        ),
-      }),
+      ...(groups && { group: numbersOf(groups, rows) }),
+      ...(domains && { domain: numbersOf(domains, rows) }),
     }),
   };
 }
+
+const numbersOf = (of: Int32Array, rows: Int32Array): NdArray =>
+  ndarray(
+    "int32",
+    [rows.length],
+    rows.map((row) => of[row]),
+  );
 
 /** What a preprocessing knows of the target: for regression its mean and spread over the training rows. */
 export function fitTarget(
   target: Target,
   train: Int32Array,
 ): { target: string; classes: readonly string[]; targetScale: readonly TargetScale[] } {
-  if (target.task === "classification")
-    return { target: target.name, classes: target.classes, targetScale: [] };
+  if (target.task !== "regression") return { target: target.name, classes: target.classes, targetScale: [] };
   const { mean, spread } = moments(train, (row) => target.values[row]);
   return { target: target.name, classes: [], targetScale: [{ mean, spread: spread || 1 }] };
 }
@@ -130,11 +155,30 @@ function encodeTarget(target: Target, preprocessing: Preprocessing, rows: Int32A
     }
     return ndarray("int32", [rows.length], labels);
   }
+  if (target.task === "segmentation") return encodeMasks(target, preprocessing, rows);
   const scale = preprocessing.targetScale[0];
   if (scale === undefined)
     throw mismatch(target.name, "was learned for classification, the data is regression");
   const encoded = Float32Array.from(rows, (row) => (target.values[row] - scale.mean) / scale.spread);
   return ndarray("float32", [rows.length, 1], encoded);
+}
+
+function encodeMasks(
+  { name, classes, masks, size }: Extract<Target, { task: "segmentation" }>,
+  preprocessing: Preprocessing,
+  rows: Int32Array,
+): NdArray {
+  if (classes.join("\n") !== preprocessing.classes.join("\n"))
+    throw mismatch(
+      name,
+      `classes ${classes.join(", ")} where ${preprocessing.classes.join(", ")} were learned`,
+    );
+  const area = size[0] * size[1];
+  const chosen = new Int32Array(rows.length * area);
+  rows.forEach((row, i) => {
+    chosen.set(masks.subarray(row * area, (row + 1) * area), i * area);
+  });
+  return ndarray("int32", [rows.length, ...size], chosen);
 }
 
 /** The error for a preprocessing that was learned on other data. */

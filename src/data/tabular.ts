@@ -2,27 +2,34 @@ import { OckhamError } from "../error.ts";
 import { counted, type Reading, type TypedColumn, typed, type Where } from "./cells.ts";
 import { coded, tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
-import { columnOf, decimalComma, type RawTable, stacked } from "./rawTable.ts";
-import type { Origin, Source } from "./source.ts";
+import { columnOf, decimalComma, type RawTable, stacked, textsOf } from "./rawTable.ts";
+import type { ColumnTask, Origin, Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
+import { type TextOptions, textSource } from "./text/sources.ts";
 
 export interface TableOptions extends Reading {
   /** The column to predict. */
   readonly target: string;
   /** Rows with the same value here stay on one side of any split. The column is no input. */
   readonly group?: string;
+  /** The group or domain that each row is of, which no split heeds. The column is no input. */
+  readonly domain?: string;
   /** When each row happened: a column of numbers or dates. The column is no input. */
   readonly time?: string;
   /** Columns to leave out. */
   readonly drop?: readonly string[];
   /** Columns to use though they look like row numbers or names. */
   readonly keep?: readonly string[];
-  readonly task?: Source["task"];
+  readonly task?: ColumnTask;
   /** A file with the same columns whose rows are for testing only. */
   readonly test?: string;
   /** Default: the file's name without its endings. */
   readonly name?: string;
   readonly origin?: Origin;
+  /** A column of texts that are the only input: other columns are left out. */
+  readonly text?: string;
+  /** How its texts become ids. */
+  readonly texts?: TextOptions;
 }
 
 /** A table as a source, and the rows of another below it for testing: see `readTable`. `name` is for where none is given. */
@@ -39,10 +46,14 @@ export function sourceOf(
   const where: Where = { path: main.path, row: (row) => table.where.row(kept.rows[row]) };
   const column = (name: string) => picked(columns.get(name)!, kept.rows);
   const { target, notes: aboutTarget } = makeTarget(column(options.target), options.task, where);
-  const roles = [options.target, options.group, options.time];
+  const roles = [options.target, options.group, options.domain, options.time];
   const inputs = [...columns.keys()].filter((name) => !roles.includes(name)).map(column);
-  const { features, notes: aboutFeatures } = makeFeatures(inputs, kept.rows, options.keep ?? []);
-  if (features.length === 0) throw noInputs(table);
+  const { text } = options;
+  const { features, notes: aboutFeatures } =
+    text === undefined
+      ? makeFeatures(inputs, kept.rows, options.keep ?? [])
+      : { features: [], notes: [`${JSON.stringify(text)} holds the texts; no other column is an input.`] };
+  if (text === undefined && features.length === 0) throw noInputs(table);
   const notes = [
     `${counted(table.rows, "row")}, ${counted(table.columns.length, "column")}.`,
     ...table.notes,
@@ -58,25 +69,34 @@ export function sourceOf(
     notes,
     ...(options.origin && { origin: options.origin }),
     ...(options.group !== undefined && { groups: groupNumbers(column(options.group), where) }),
+    ...(options.domain !== undefined && { domains: groupNumbers(column(options.domain), where) }),
     ...(options.time !== undefined && { time: times(column(options.time), where) }),
     ...(test !== undefined && { test: testRows(kept.rows, main.rows, test.path) }),
   };
-  return tableSource(description, features);
+  if (text === undefined) return tableSource(description, features);
+  const cells = textsOf(columnOf(table, text, "the texts"));
+  const texts = Array.from(kept.rows, (row) => cells[row] ?? "");
+  return textSource(description, texts, { ...options.texts, column: text });
 }
 
 function typedColumns(table: RawTable, options: TableOptions): Map<string, TypedColumn> {
   const asTexts = [
     ...(options.categories ?? []),
-    ...(options.group === undefined ? [] : [options.group]),
+    ...[options.group, options.domain].filter((name) => name !== undefined),
     ...(options.task === "classification" ? [options.target] : []),
   ];
-  const used = table.columns.filter((raw) => !options.drop?.includes(raw.name));
+  // beside texts, only the columns that have a role are read
+  const roles = [options.target, options.group, options.domain, options.time];
+  const used = table.columns.filter(({ name }) =>
+    options.text === undefined ? !options.drop?.includes(name) : roles.includes(name),
+  );
   const reading = { ...options, categories: asTexts };
   return new Map(used.map((raw) => [raw.name, typed(raw, table.where, decimalComma(table), reading)]));
 }
 
 function checkRoles(table: RawTable, options: TableOptions): void {
-  const roles = Object.entries({ target: options.target, group: options.group, time: options.time });
+  const { target, group, domain, time, text } = options;
+  const roles = Object.entries({ target, group, domain, time, text });
   const lists = { drop: options.drop, keep: options.keep, categories: options.categories };
   for (const [role, name] of roles) if (name !== undefined) columnOf(table, name, role);
   for (const [role, names] of Object.entries(lists))
@@ -84,7 +104,7 @@ function checkRoles(table: RawTable, options: TableOptions): void {
   for (const [role, name] of roles) {
     if (name === undefined) continue;
     const other = options.drop?.includes(name) ? "drop" : roles.find((one) => one[1] === name)![0];
-    if (other !== role && !(role === "time" && other === "group"))
+    if (other !== role && !(other === "group" && (role === "time" || role === "domain")))
       throw new OckhamError(
         "conflict",
         name,
@@ -133,8 +153,9 @@ const noInputs = (table: RawTable) =>
       : "keep columns with `keep`, or leave fewer out with `drop`",
   );
 
-const aboutRoles = ({ group, time }: TableOptions): string[] => [
+const aboutRoles = ({ group, domain, time }: TableOptions): string[] => [
   ...(group === undefined ? [] : [`${JSON.stringify(group)} groups the rows and is no input.`]),
+  ...(domain === undefined ? [] : [`${JSON.stringify(domain)} names the groups and is no input.`]),
   ...(time === undefined ? [] : [`${JSON.stringify(time)} orders the rows in time and is no input.`]),
 ];
 

@@ -1,7 +1,7 @@
 import { OckhamError } from "../error.ts";
 import { counted, type TypedColumn, type Where } from "./cells.ts";
 import { coded } from "./columns.ts";
-import type { Source, Target } from "./source.ts";
+import type { ColumnTask, Target } from "./source.ts";
 
 /** Whole numbers in a target are taken as classes when at most this many are distinct. */
 export const mostClasses = 20;
@@ -17,7 +17,7 @@ export const leastRows = 10;
  */
 export function makeTarget(
   column: TypedColumn,
-  task: Source["task"] | undefined,
+  task: ColumnTask | undefined,
   where: Where,
 ): { target: Target; notes: string[] } {
   const { name } = column;

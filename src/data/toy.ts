@@ -1,6 +1,7 @@
 import { type Stream, stream } from "../array/random.ts";
 import { OckhamError } from "../error.ts";
 import { type Feature, tableSource } from "./columns.ts";
+import { shapes } from "./shapes.ts";
 import type { Source, Target } from "./source.ts";
 
 /** A problem of n rows in two or more made-up columns. */
@@ -97,6 +98,7 @@ export const toys: ReadonlyMap<string, (options?: ToyOptions) => Source> = new M
   ["spirals", spirals],
   ["clusters", gaussianClusters],
   ["sparse-regression", sparseRegression],
+  ["shapes", shapes],
 ]);
 
 /** Classes in turn, so that they are of equal size; each row's point is drawn after its class. */

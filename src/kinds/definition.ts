@@ -20,7 +20,7 @@ export interface PaperCard {
 export interface Example<Made, O extends Options> {
   readonly options?: Partial<Values<O>>;
   /** What to compute with the made member. */
-  readonly value: (made: Made) => Tensor;
+  readonly value: (made: Made) => Tensor | Promise<Tensor>;
   readonly output: Nested;
   readonly source: string;
   /** Largest allowed difference, 1e-6 unless told. */
@@ -49,7 +49,8 @@ export type Kind =
   | "gradient"
   | "optimizer"
   | "method"
-  | "estimator";
+  | "estimator"
+  | "setting";
 
 /** A member: call it with options to make the thing; read what is known about it from its fields. */
 export interface Definition<Made = unknown, O extends Options = Options, K extends Kind = Kind> {

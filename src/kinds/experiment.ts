@@ -11,8 +11,19 @@ export type Report = Readonly<Record<string, number | string | readonly number[]
 /** smoke: at most a second, checks that it runs; quick: at most a minute; full: what the claim asks for. */
 export type Scale = "smoke" | "quick" | "full";
 
+/** What a run that was stopped has measured already. */
+export interface Journal {
+  /** The number of the study, from 0, in the order in which an experiment begins them. */
+  study(): number;
+  get(key: string): Report | undefined;
+  /** Keeps a report before it comes back. */
+  add(key: string, report: Report): Promise<void>;
+}
+
 export interface ExperimentTools {
   readonly signal: AbortSignal;
+  /** Where it is there, reports are looked up before they are measured, and kept as soon as they are. */
+  readonly journal?: Journal;
   /** What trains; the processor unless told. */
   readonly device?: "cpu" | "cuda" | "webgpu";
   progress(done: number, of: number, what?: string): void;

@@ -1,3 +1,4 @@
+export * from "./blending.ts";
 export * from "./dataset.ts";
 export * from "./definition.ts";
 export * from "./estimator.ts";
@@ -12,7 +13,9 @@ export * from "./parametrization.ts";
 export * from "./params.ts";
 export * from "./penalty.ts";
 export * from "./preprocessing.ts";
+export * from "./rehearsal.ts";
 export * from "./risk.ts";
 export * from "./schedule.ts";
+export * from "./setting.ts";
 export * from "./step.ts";
 export * from "./transform.ts";

@@ -4,6 +4,7 @@ import type { Dataset } from "./dataset.ts";
 import { definer } from "./definition.ts";
 import type { Inputs, Leaf, Params } from "./model.ts";
 import type { Optimizer } from "./optimizer.ts";
+import type { Rehearsal } from "./rehearsal.ts";
 import type { About, Batch, Step } from "./step.ts";
 
 /** From parameters to the direction that the optimizer is given. */
@@ -24,6 +25,11 @@ export interface Run {
   readonly state: Readonly<Record<string, NdArray>>;
   /** The mean of a quantity over a data set in evaluation mode (the validation set unless told). */
   evaluate(quantity: (step: Step) => Tensor, data?: Dataset): Promise<number>;
+  /**
+   * The mean over the examples of arrays in evaluation mode (of the training set unless told). What `quantity` gives
+   * has the examples along its first axis, which is averaged over.
+   */
+  average(quantity: (step: Step) => Params, data?: Dataset): Promise<Readonly<Record<string, NdArray>>>;
 }
 
 /** What `between` changes; what it leaves out stays. */
@@ -51,6 +57,13 @@ export interface Method<S = undefined> {
   frozen?(leaf: Leaf): boolean;
   /** Before training: what is carried from step to step. */
   state?(params: Params, about: About, key: Key): S;
+  /**
+   * Before training, on the host: how often each example stands in the training data, whole numbers [examples]. The
+   * number of steps stays. At most one method.
+   */
+  examples?(rehearsal: Rehearsal): Promise<Int32Array>;
+  /** Whether a part of the state, by path, goes on into the next stage of training; else it begins anew there. */
+  carries?(path: string): boolean;
   /** Left to right; differentiable in step.params. May change the number of rows. */
   batch?(batch: Batch, step: Step, state: S): Batch;
   /** Nested: in a+b, a's input is b's result; so each undoes its own `params`. */

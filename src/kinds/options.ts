@@ -95,6 +95,9 @@ export function whole(
   };
 }
 
+/** An option as a plain number, because it decides what happens on the host. */
+export const plainNumber = (option: Option<number>): Option<number, false> => ({ ...option, traced: false });
+
 /** Yes or no. */
 export const flag = (initial: boolean, doc: string): Option<boolean, false> => ({
   default: initial,

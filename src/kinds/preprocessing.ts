@@ -26,6 +26,9 @@ export interface TargetScale {
   readonly spread: number;
 }
 
+/** A tokenizer as a Hugging Face `tokenizer.json` has it: plain JSON. */
+export type TokenizerJson = Readonly<Record<string, unknown>>;
+
 /** All that was learned from the training rows to turn raw data into numbers. Plain JSON; it travels with an exported model. */
 export type Preprocessing =
   | {
@@ -43,6 +46,21 @@ export type Preprocessing =
       readonly mean: readonly number[];
       readonly spread: readonly number[];
       readonly target: string;
+      readonly classes: readonly string[];
+      readonly targetScale: readonly TargetScale[];
+    }
+  | {
+      readonly kind: "text";
+      readonly tokenizer: TokenizerJson;
+      /** Ids below this. */
+      readonly vocabulary: number;
+      /** Ids that an example has: longer texts are cut, shorter ones filled up. */
+      readonly tokens: number;
+      /** The column of a table that holds the texts. */
+      readonly column?: string;
+      /** For texts that are continued: "next token". */
+      readonly target: string;
+      /** Empty for regression, and for texts that are continued. */
       readonly classes: readonly string[];
       readonly targetScale: readonly TargetScale[];
     };

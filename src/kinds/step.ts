@@ -4,7 +4,7 @@ import type { ApplyOptions, Inputs, Mode, Model, Outputs, Params } from "./model
 
 export interface Batch {
   readonly inputs: Inputs;
-  /** Class probabilities [n, classes], or values [n, outputs]. */
+  /** Class probabilities [n, classes], of each pixel [n, height, width, classes], or values [n, outputs]. */
   readonly target: Tensor;
   /** Position in the training set, int32 [n]. */
   readonly index: Tensor;

@@ -1,5 +1,5 @@
 import { sizeOf } from "../array/ndarray.ts";
-import type { Leaf, Loss, Model } from "../kinds/index.ts";
+import type { Loss, Model } from "../kinds/index.ts";
 import {
   add,
   customGradient,
@@ -12,85 +12,35 @@ import {
   mean,
   mul,
   neg,
-  normal,
   oneHot,
   reshape,
   sub,
   type Tensor,
 } from "../tensor/index.ts";
-import { transformerBlock } from "./attention.ts";
 import { lecunNormal } from "./initializers.ts";
-import { layerNorm, linear } from "./layers.ts";
+import { linear } from "./layers.ts";
 import { staged } from "./models.ts";
-import { type ModuleOf, sequence } from "./module.ts";
-
-/** Spread of the initial values of embeddings. */
-const deviation = 0.02;
-
-const table = (layer: string, shape: readonly number[]): Leaf => ({
-  path: `${layer}.embedding`,
-  layer,
-  role: "embedding",
-  outAxis: null,
-  shape,
-});
-
-/** A learned vector for each of `vocabulary` ids: int32 [...] -> [..., width]. */
-export const embedding =
-  (vocabulary: number, width: number): ModuleOf =>
-  (name, shape) => {
-    const leaf = table(name, [vocabulary, width]);
-    return {
-      leaves: [leaf],
-      shape: [...shape, width],
-      init: (key) => ({ [leaf.path]: mul(deviation, normal(key, leaf.shape)) }),
-      apply: (ids, { weights }) => gather(weights[leaf.path], ids),
-    };
-  };
-
-/** A learned vector added at each place of an example: [tokens, width]. */
-export const position: ModuleOf = (name, shape) => {
-  const leaf = table(name, shape);
-  return {
-    leaves: [leaf],
-    shape,
-    init: (key) => ({ [leaf.path]: mul(deviation, normal(key, shape)) }),
-    apply: (x, { weights }) => add(x, weights[leaf.path]),
-  };
-};
-
-export interface LanguageModelOptions {
-  readonly layers?: number;
-  readonly width?: number;
-  readonly heads?: number;
-  /** Units of the hidden layers of the feed-forward parts; 4 times the width unless told. */
-  readonly hidden?: number;
-}
+import { type TransformerOptions, transformerStages } from "./transformer.ts";
 
 /**
- * A causal transformer language model: token and position embedding, blocks with normalization before each part,
- * a last normalization and a head without bias. Input `ids`, int32 [n, tokens]; prediction [n, tokens, vocabulary],
- * where place t sees the ids up to t.
+ * A causal transformer language model: token embedding with positions, blocks, a last normalization where blocks do not
+ * end in one, and a head without bias. Input `ids`, int32 [n, tokens]; prediction [n, tokens, vocabulary], where place
+ * t sees the ids up to t.
  */
-export const languageModel = (
-  vocabulary: number,
-  tokens: number,
-  { layers = 2, width = 128, heads = 4, hidden }: LanguageModelOptions = {},
-): Model =>
-  staged(
+export function languageModel(vocabulary: number, tokens: number, options: TransformerOptions = {}): Model {
+  const { layers = 2, width = 128 } = options;
+  const { stages, last } = transformerStages(vocabulary, options, true);
+  return staged(
     `transformer(${width}x${layers})`,
     [tokens],
     [
-      { name: "tokens", part: sequence(embedding(vocabulary, width), position) },
-      ...Array.from({ length: layers }, (_, i) => ({
-        name: `block.${i}`,
-        part: transformerBlock(heads, { hidden, causal: true }),
-      })),
-      { name: "features", part: layerNorm() },
+      ...stages,
+      ...last.map((part) => ({ name: "features", part })),
       { name: "head", part: linear(vocabulary, { init: lecunNormal, bias: false, head: true }) },
     ],
     { input: "ids", lead: 1 },
   );
+}
 
 /** -log softmax(logits)[id] for logits [..., vocabulary] and ids int32 [...]; the gradient is softmax(logits) less the one-hot id. */
 const surprise = customGradient(

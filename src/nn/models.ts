@@ -16,6 +16,8 @@ export interface StagedOptions {
   readonly input?: string;
   /** Leading axes of an example whose entries have a prediction each, such as 1 for tokens; 0 unless told. */
   readonly lead?: number;
+  /** Whether there is an input `mask` [n, tokens] beside it, 1 for tokens and 0 for padding; false unless told. */
+  readonly masked?: boolean;
 }
 
 /** A model of one input as named stages; what a stage computes is a named activation, the last stage's the prediction. */
@@ -23,7 +25,7 @@ export function staged(
   name: string,
   shape: readonly number[],
   stages: readonly Stage[],
-  { input = "x", lead = 0 }: StagedOptions = {},
+  { input = "x", lead = 0, masked = false }: StagedOptions = {},
 ): Model {
   const built: { name: string; module: Module }[] = [];
   for (const stage of stages)
@@ -41,12 +43,13 @@ export function staged(
     name,
     leaves: built.flatMap((stage) => stage.module.leaves),
     places,
-    inputs: { [input]: shape },
+    inputs: { [input]: shape, ...(masked ? { mask: shape } : {}) },
     outputs: outputs[lead],
     init: (key) => Object.assign({}, ...built.map((stage) => stage.module.init(fold(key, stage.name)))),
-    apply(weights, inputs, { mode = "eval", from, layer = (x: Tensor) => x } = {}) {
+    apply(weights, inputs, { mode = "eval", key, from, layer = (x: Tensor) => x } = {}) {
       const first = from === undefined ? 0 : 1 + placeOf(places, from.name);
-      const context: Context = { weights, mode, buffers: {} };
+      const mask = masked ? { mask: inputOf(inputs, "mask", shape) } : {};
+      const context: Context = { weights, mode, key, buffers: {}, ...mask };
       const activations: Record<string, Tensor> = {};
       let value = from === undefined ? inputOf(inputs, input, shape) : from.value;
       for (let i = first; i < built.length; i++) {
@@ -153,7 +156,8 @@ export function resnet(
   return staged(`resnet(${channels.join("-")}x${blocks})`, shape, stages);
 }
 
-function needsImage(name: string, shape: readonly number[]): void {
+/** Throws `bad-shape` for what are no images [channels, height, width]. */
+export function needsImage(name: string, shape: readonly number[]): void {
   if (shape.length !== 3)
     throw new OckhamError(
       "bad-shape",
@@ -162,11 +166,3 @@ function needsImage(name: string, shape: readonly number[]): void {
       "use mlp for tables",
     );
 }
-
-/** Models by name, for the command line. */
-export const models: Readonly<Record<string, (shape: readonly number[], outputs: number) => Model>> = {
-  mlp: (shape, outputs) => mlp(shape, outputs),
-  cnn: (shape, outputs) => cnn(shape, outputs),
-  resnet: (shape, outputs) => resnet(shape, outputs),
-  linear: (shape, outputs) => mlp(shape, outputs, []),
-};

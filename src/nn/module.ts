@@ -5,8 +5,14 @@ import { fold, type Key, type Tensor } from "../tensor/index.ts";
 export interface Context {
   readonly weights: Params;
   readonly mode: Mode;
+  /** What random numbers are drawn from; without it nothing is drawn. */
+  readonly key?: Key;
   /** Collects new values of buffers. */
   readonly buffers: Record<string, Tensor>;
+  /** Of texts [n, tokens]: 1 for a token, 0 for padding. */
+  readonly mask?: Tensor;
+  /** Tokens of another text that are attended to, [n, tokens, width], with their mask. */
+  readonly memory?: { readonly value: Tensor; readonly mask?: Tensor };
 }
 
 /** A piece of a network, built for one name and one input shape (of a single example). */

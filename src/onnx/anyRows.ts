@@ -1,5 +1,6 @@
 import { type DType, type NdArray, sameShape, sizeOf, storage } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
+import { withInner } from "./assemble.ts";
 import { bytesOf, sameBytes } from "./content.ts";
 import type { Fragment } from "./lower.ts";
 import type { AttributeValues, Initializer, NodeProto } from "./proto.ts";
@@ -50,10 +51,17 @@ export function anyRows(trace: (rows: number) => Fragment, source: string, what:
       ...port,
       shape: port.shape.map((n, axis) => (n === others[i].shape[axis] ? n : -1)),
     }));
-  const named = first.nodes.map((node) => ({
-    ...node,
-    inputs: node.inputs.map((name) => replaced.get(name) ?? name),
-  }));
+  const renamed = (node: NodeProto): NodeProto => {
+    const body = node.attributes?.body;
+    const inner = body !== undefined && "graph" in body ? body.graph : undefined;
+    const graph = inner && { ...inner, nodes: inner.nodes.map(renamed) };
+    return {
+      ...node,
+      inputs: node.inputs.map((name) => replaced.get(name) ?? name),
+      ...(graph && { attributes: { ...node.attributes, body: { graph } } }),
+    };
+  };
+  const named = first.nodes.map(renamed);
   return {
     inputs: free(first.inputs, second.inputs),
     outputs: free(first.outputs, second.outputs),
@@ -84,7 +92,7 @@ function sameArray(a: NdArray, b: NdArray): boolean {
 
 /** Whether a literal is used only as the shape that a Reshape makes, in which -1 stands for the size that is left. */
 function isTarget(name: string, nodes: readonly NodeProto[]): boolean {
-  const uses = nodes.filter(({ inputs }) => inputs.includes(name));
+  const uses = withInner(nodes).filter(({ inputs }) => inputs.includes(name));
   return uses.every(
     ({ op, inputs, attributes }) =>
       op === "Reshape" && inputs[0] !== name && attributes?.allowzero === undefined,

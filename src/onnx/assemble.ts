@@ -100,7 +100,7 @@ export function writeNodes(
     if (node.op === "scan") {
       const write: WriteBody = (body, own, scope, results) =>
         writeNodes(body, { names: own, labels }, () => scope, results, portable);
-      writeScan(node, readings.get(node as Node) ?? [], label, names, scopeOf(node), write);
+      writeScan(node, readings.get(node as Node) ?? [], label, names, scopeOf(node), write, portable);
       continue;
     }
     const to = scopeOf(node).labelled(label);
@@ -127,7 +127,7 @@ const irVersion = 9;
 const opsets = { "": 18, "com.microsoft": 1 };
 
 /** Nodes with those of their subgraphs. */
-const withInner = (nodes: readonly NodeProto[]): NodeProto[] =>
+export const withInner = (nodes: readonly NodeProto[]): NodeProto[] =>
   nodes.flatMap((node) => {
     const body = node.attributes?.body;
     return body !== undefined && "graph" in body ? [node, ...withInner(body.graph.nodes)] : [node];

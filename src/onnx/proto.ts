@@ -45,7 +45,8 @@ export type Dimension = number | string;
 export interface ValueInfo {
   readonly name: string;
   readonly dtype: DType | "string";
-  readonly shape: readonly Dimension[];
+  /** Left out where it is for the runtime to find. */
+  readonly shape?: readonly Dimension[];
 }
 
 export interface Initializer {
@@ -236,7 +237,7 @@ const writeShape = (to: BackwardWriter, shape: readonly Dimension[]): void =>
   to.each(shape, (size) => to.message(1, size, writeDimension));
 
 function writeTensorType(to: BackwardWriter, info: ValueInfo): void {
-  to.message(2, info.shape, writeShape);
+  if (info.shape !== undefined) to.message(2, info.shape, writeShape);
   to.int(1, elementTypes[info.dtype]);
 }
 

@@ -14,7 +14,7 @@ export type WriteBody = (
 
 /**
  * Writes a scan with all that reads it as one ONNX Scan, and names the readings. What is the same for all steps is
- * used by its outer name, which costs nothing a step.
+ * used by its outer name, which costs nothing a step. `portable`: the body says nothing of sizes (see anyRows.ts).
  */
 export function writeScan(
   loop: Node<"scan">,
@@ -23,13 +23,15 @@ export function writeScan(
   names: Map<AnyNode, string>,
   scope: Scope,
   write: WriteBody,
+  portable: boolean,
 ): void {
   const { body, length, reverse } = loop.attributes;
   const given = givenTo(loop);
   const outer = (node: Node) => names.get(node as AnyNode) as string;
-  const inner = scope.inner();
+  const inner = scope.inner(portable);
   const own = new Map<AnyNode, string>();
-  const info = (name: string, { dtype, shape }: Node): ValueInfo => ({ name, dtype, shape });
+  const info = (name: string, { dtype, shape }: Node): ValueInfo =>
+    portable ? { name, dtype } : { name, dtype, shape };
   const inputs = [...body.carry, ...body.slices].map((node) => {
     const name = scope.fresh();
     own.set(node as AnyNode, name);

@@ -16,8 +16,8 @@ export interface Scope {
   publish(value: string, name: string): void;
   /** Appends a node as it is; `body` is its subgraph, made when this scope is finished. */
   append(node: NodeProto, body?: () => GraphProto): void;
-  /** A scope within this one, for a subgraph. */
-  inner(): Scope;
+  /** A scope within this one, for a subgraph; `bare`: without literals of its own. */
+  inner(bare?: boolean): Scope;
   /** A name that nothing has. */
   fresh(): string;
   /** What was collected, under the published names of this scope and of the outer one. */
@@ -29,7 +29,7 @@ export interface Scope {
 /** Literals above this size are kept once, in the outermost graph. */
 const sharedBytes = 1024;
 
-export function openScope(names: Names, parallel: boolean, outer?: Scope): Scope {
+export function openScope(names: Names, parallel: boolean, outer?: Scope, bare = false): Scope {
   const nodes: NodeProto[] = [];
   const bodies = new Map<NodeProto, () => GraphProto>();
   const initializers: Initializer[] = [];
@@ -39,7 +39,8 @@ export function openScope(names: Names, parallel: boolean, outer?: Scope): Scope
   const published = (value: string): string => renamed.get(value) ?? outer?.published(value) ?? value;
 
   const literal = (value: NdArray): string => {
-    if (outer !== undefined && value.data.byteLength > sharedBytes) return outer.labelled("").literal(value);
+    if (outer !== undefined && (bare || value.data.byteLength > sharedBytes))
+      return outer.labelled("").literal(value);
     const id = names.contentId(value);
     const before = literals.get(id);
     if (before !== undefined) return before;
@@ -77,7 +78,7 @@ export function openScope(names: Names, parallel: boolean, outer?: Scope): Scope
     labelled,
     append,
     published,
-    inner: () => openScope(names, parallel, scope),
+    inner: (without = bare) => openScope(names, parallel, scope, without),
     fresh: names.next,
     publish: (value, name) => {
       if (made.has(value) && !renamed.has(value)) renamed.set(value, name);

@@ -11,6 +11,8 @@ export interface LearningCurves {
   readonly curves: readonly Curve[];
   /** What x counts; `epoch` by default. */
   readonly xLabel?: string;
+  /** What the solid curves were measured on; `validation` by default. */
+  readonly on?: string;
   /** `standard-error` by default. */
   readonly band?: Band;
   /** `linear` by default; a logarithmic scale leaves out what is not positive. */
@@ -58,7 +60,7 @@ export function learningCurves(data: LearningCurves, options: ChartOptions = {})
     subtitle: options.subtitle,
     summary: summary(data, drawn),
     width,
-    legend: legend(drawn, order, together, options),
+    legend: legend(data, drawn, order, together, options),
     columns: together ? 1 : columnsFor(order.length, width),
     panels: together
       ? [onePanel(data, drawn, shared, width)]
@@ -109,14 +111,14 @@ function within(drawn: readonly Drawn[], { y, zoomed }: Axes): Drawn[] {
   return drawn.map((each) => ({ ...each, points: crop(each.points, y.domain[0], y.domain[1]) }));
 }
 
-function marksOf(drawn: readonly Drawn[]): Mark[] {
+function marksOf(drawn: readonly Drawn[], { on = "validation" }: LearningCurves): Mark[] {
   const train = drawn.filter((each) => each.train);
   const rest = drawn.filter((each) => !each.train);
   return [...train, ...rest].flatMap(({ points, paint, train: dashed }) =>
     meanMarks(points, paint, {
       dashed,
       band: dashed ? 0.09 : 0.16,
-      hover: `${paint.name} (${dashed ? "training" : "validation"})`,
+      hover: `${paint.name} (${dashed ? "training" : on})`,
     }),
   );
 }
@@ -126,7 +128,7 @@ function onePanel(data: LearningCurves, drawn: readonly Drawn[], shared: Axes, w
     ...shared,
     width: panelWidth(width, 1),
     height: 320,
-    marks: marksOf(within(drawn, shared)),
+    marks: marksOf(within(drawn, shared), data),
     xLabel: data.xLabel ?? "epoch",
     yLabel: metricTitle(data.metric),
   });
@@ -161,7 +163,7 @@ function multiples(
       paint: own[0].paint,
       marks: [
         ...grey.flatMap((each) => meanMarks(each.points, each.paint, { behind: true })),
-        ...marksOf(own),
+        ...marksOf(own, data),
       ],
       yLabelRoom: width - 8,
       yLabel: i === 0 ? metricTitle(data.metric) : i < columns ? "" : undefined,
@@ -171,6 +173,7 @@ function multiples(
 }
 
 function legend(
+  { on = "validation" }: LearningCurves,
   drawn: readonly Drawn[],
   order: readonly string[],
   together: boolean,
@@ -184,11 +187,10 @@ function legend(
     }
   } else {
     const grey = drawn.find(({ paint }) => paint.name === options.roster?.baseline);
-    if (grey)
-      items.push({ label: `${grey.paint.name}, validation`, colour: grey.paint.colour, mark: "line" });
+    if (grey) items.push({ label: `${grey.paint.name}, ${on}`, colour: grey.paint.colour, mark: "line" });
   }
   if (drawn.some(({ train }) => train)) {
-    items.push({ label: "validation", colour: "currentColor", mark: "line" });
+    items.push({ label: on, colour: "currentColor", mark: "line" });
     items.push({ label: "training", colour: "currentColor", mark: "dashed" });
   }
   return items;
@@ -221,5 +223,5 @@ function summary(data: LearningCurves, drawn: readonly Drawn[]): string {
         : `${paint.name} ${inWords(data.metric, last.mean * unit)}`;
     });
   if (ends.length === 0) return `${metricTitle(data.metric)} by ${data.xLabel ?? "epoch"} on training data`;
-  return `${metricTitle(data.metric)} on validation data at the last ${data.xLabel ?? "epoch"}: ${ends.join(", ")}`;
+  return `${metricTitle(data.metric)} on ${data.on ?? "validation"} data at the last ${data.xLabel ?? "epoch"}: ${ends.join(", ")}`;
 }

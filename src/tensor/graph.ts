@@ -11,7 +11,7 @@ export interface Tensor {
 /** What every operation takes: a tensor, or a number that becomes a constant of its partner's dtype. */
 export type Operand = Tensor | number;
 
-/** Geometry of a convolution: one entry per spatial dimension (one or two). */
+/** Geometry of a convolution: one entry per spatial dimension (one to three). */
 export interface Window {
   readonly strides: readonly number[];
   readonly padding: readonly (readonly [low: number, high: number])[];

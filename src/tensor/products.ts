@@ -46,7 +46,7 @@ export interface ConvOptions {
   readonly groups?: number;
 }
 
-/** x [n, c, ...spatial] * kernel [o, c / groups, ...window] -> [n, o, ...], a cross-correlation of one or two dimensions. */
+/** x [n, c, ...spatial] * kernel [o, c / groups, ...window] -> [n, o, ...], a cross-correlation of one to three dimensions. */
 export function conv(x: Tensor, kernel: Tensor, options: ConvOptions = {}): Tensor {
   const sizes = x.shape.slice(2);
   const strides = each(options.strides ?? 1, sizes.length);

@@ -100,8 +100,10 @@ export const convSizes = (spatial: Shape, kernel: Shape, w: Window): number[] =>
 export const poolSizes = (spatial: Shape, p: Pool): number[] =>
   spatial.map((n, i) => slid(n, p.kernel[i], p.strides[i], p.padding[i]));
 
+const spatial = (dimensions: number): boolean => dimensions >= 1 && dimensions <= 3;
+
 function windowProblem(w: Window, dimensions: number): string | null {
-  if (dimensions < 1 || dimensions > 2) return "it takes one or two spatial dimensions";
+  if (!spatial(dimensions)) return "it takes one to three spatial dimensions";
   for (const list of [w.strides, w.padding, w.dilation])
     if (list.length !== dimensions) return `strides, padding and dilation need ${dimensions} entries each`;
   if ([...w.strides, ...w.dilation].some((n) => !(Number.isInteger(n) && n >= 1)))
@@ -113,8 +115,7 @@ const pooling =
   (dtype: (x: Tensor) => DType): ShapeRule<"maxPool" | "argMaxPool" | "sumPool"> =>
   ([x], p) => {
     const dimensions = x.shape.length - 2;
-    if (dimensions < 1 || dimensions > 2)
-      return problem("it takes [n, channels, ...one or two spatial axes]");
+    if (!spatial(dimensions)) return problem("it takes [n, channels, ...one to three spatial axes]");
     if (p.kernel.length !== dimensions || p.strides.length !== dimensions || p.padding.length !== dimensions)
       return problem(`kernel, strides and padding need ${dimensions} entries each`);
     if (p.padding.some(([low, high], i) => low >= p.kernel[i] || high >= p.kernel[i]))

@@ -2,7 +2,7 @@ import { type NdArray, sameShape } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import type { Change, Moment, Run } from "../kinds/index.ts";
 import type { Session } from "./session.ts";
-import { averageQuantity } from "./validation.ts";
+import { averageArrays, averageQuantity } from "./validation.ts";
 import { change, heldBy, under, valuesOf } from "./values.ts";
 
 /** Calls the methods' `between` for one run; returns the reason to stop, if one gave it. */
@@ -25,6 +25,8 @@ export async function between(session: Session, i: number, moment: Moment): Prom
         const held = layout.size === 1 ? await heldBy(session) : await valuesOf(session, i);
         return averageQuantity(host, plan, held, on, quantity);
       },
+      average: async (quantity, on = data) =>
+        averageArrays(host, plan, await valuesOf(session, i), on, quantity),
     };
     const wanted = (await method.between(moment, run)) as Change | undefined;
     for (const [path, a] of Object.entries(wanted?.params ?? {}))

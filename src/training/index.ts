@@ -10,9 +10,11 @@ export {
   probeLoop,
   probeRows,
   select,
+  tokenOutcome,
   type Values,
 } from "./probe.ts";
 export { type Epoch, type PlanRun, runKey, type SharedOptions, type Trained } from "./runs.ts";
+export { beginning } from "./start.ts";
 export { type Named, only, trainable, type View } from "./step.ts";
 export { evenly, runsAtOnce, type TogetherOptions, trainTogether } from "./together.ts";
 export { type TrainOptions, train } from "./train.ts";

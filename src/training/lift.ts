@@ -100,7 +100,18 @@ function fromParametrization(part: Parametrization, id: string): Method {
 
 const lifts: { readonly [K in keyof Made]: (made: Made[K], id: string) => AnyMethod } = {
   penalty: fromPenalty,
-  loss: (part) => ({ losses: ({ outputs, batch }) => part.value(outputs.prediction, batch.target) }),
+  loss: (part, id) => ({
+    losses({ outputs, batch, about }) {
+      if (!part.tasks.includes(about.task))
+        throw new OckhamError(
+          "conflict",
+          id,
+          `${id} is for ${part.tasks.join(" and ")}, the data is for ${about.task}`,
+          "choose a loss for this task",
+        );
+      return part.value(outputs.prediction, batch.target);
+    },
+  }),
   risk: (part) => ({ risk: (losses, { batch }) => part(losses, batch) }),
   schedule: (part) => ({ rate: (rate, { count, about }) => mul(rate, part(count, about)) }),
   transform: (part) => ({ batch: (batch, step) => part(batch, step.key, step) }),
@@ -123,8 +134,10 @@ export function lift(definition: Pick<Definition, "kind" | "id">, made: unknown)
     throw new OckhamError(
       "conflict",
       id,
-      `${id} is an ${kind}, not a method of training`,
-      "it is a reference line of every comparison already",
+      `${id} is of kind ${kind}, not a method of training`,
+      kind === "setting"
+        ? `methods are compared in it: --setting ${id}`
+        : "it is a reference line of every comparison already",
     );
   return (lifts[kind] as (made: unknown, id: string) => AnyMethod)(made, id);
 }

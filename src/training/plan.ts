@@ -1,15 +1,16 @@
 import { type DType, type NdArray, sameShape } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import type {
-  About,
-  Batch,
-  Dataset,
-  Leaf,
-  Loss,
-  Model,
-  Optimizer,
-  Scalar,
-  Schedule,
+import {
+  type About,
+  type Batch,
+  type Dataset,
+  hasClasses,
+  type Leaf,
+  type Loss,
+  type Model,
+  type Optimizer,
+  type Scalar,
+  type Schedule,
 } from "../kinds/index.ts";
 import { type Lowered, lower, lowerLoop } from "../onnx/index.ts";
 import {
@@ -62,6 +63,8 @@ export interface DataShape {
   readonly target: { readonly shape: readonly number[]; readonly dtype: DType };
   readonly classes: number;
   readonly groups: number;
+  /** Rows that are always drawn together. */
+  readonly together: number;
 }
 
 export interface Plan {
@@ -107,6 +110,7 @@ export const shapeOfData = (data: Dataset): DataShape => ({
   classes: data.classes.length,
   groups:
     data.group === undefined ? 0 : 1 + (data.group.data as Int32Array).reduce((a, b) => Math.max(a, b), 0),
+  together: data.together ?? 1,
 });
 
 /** The arrays of a data set as they are fed, by name. */
@@ -125,9 +129,9 @@ export function feedsOf(data: Dataset): Record<string, NdArray> {
 const prefixed = <T>(prefix: string, record: Readonly<Record<string, T>>): Record<string, T> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [prefix + name, value]));
 
-/** Class numbers as probabilities; values as they are. */
+/** Class numbers as probabilities; probabilities and values as they are. */
 const targetOf = (raw: Tensor, shape: DataShape): Tensor =>
-  shape.task === "classification" ? oneHot(raw, shape.classes) : raw;
+  hasClasses(shape.task) && shape.target.dtype === "int32" ? oneHot(raw, shape.classes) : raw;
 
 /** Rows of the data as a batch; rows that are fed as they are have no place in the training set, and index 0. */
 function batchOf(data: Readonly<Record<string, Tensor>>, index: Tensor | null, shape: DataShape): Batch {
@@ -178,6 +182,7 @@ export function planOf(training: Training, data: Dataset): Plan {
   const epochs = training.epochs ?? 30;
   const stepsPerEpoch = Math.floor(data.size / batchSize);
   checkLoss(training.loss, data);
+  checkBags(batchSize, shape);
   const about: About = {
     model: training.model,
     task: data.task,
@@ -192,7 +197,7 @@ export function planOf(training: Training, data: Dataset): Plan {
   const { optimizer, schedule, loss, rate = optimizer.rate, methods = [] } = training;
   const recipe: Recipe = { methods, about, optimizer, schedule, loss: loss.value, rate };
 
-  for (const slot of ["losses", "risk", "optimizer", "predict"] as const) only(methods, slot);
+  for (const slot of ["examples", "losses", "risk", "optimizer", "predict"] as const) only(methods, slot);
   const key = input("key", [2], "uint32");
   const hyperparameters = prefixed("hyperparameters/", training.hyperparameters ?? {});
   const initial = traceInitial(recipe, { tensor: key });
@@ -244,6 +249,18 @@ export function planOf(training: Training, data: Dataset): Plan {
   };
 }
 
+/** As `plan.initial`, with some of the parameters given: they are inputs, `params/...`, and not among the outputs. */
+export function traceStart({ recipe, state, hyperparameters }: Plan, paths: readonly string[]): Lowered {
+  const key = input("key", [2], "uint32");
+  const given = Object.fromEntries(paths.map((path) => [path, state.params[path]]));
+  const begin = flat(traceInitial(recipe, { tensor: key }, given).state);
+  const outputs = Object.fromEntries(
+    Object.entries(begin).filter(([path]) => !paths.some((one) => path === `params/${one}`)),
+  );
+  const inputs = used({ ...hyperparameters, ...flat(given, "params") }, Object.values(outputs));
+  return lower({ inputs: { key, ...inputs }, outputs });
+}
+
 /** Any number of steps a run: of one run, or of several side by side. */
 export function lowerSteps({ inputs, state, loss }: TracedStep, layout: Layout = alone): Lowered {
   const wide = sideBySide(inputs, { ...state, loss }, layout);
@@ -268,6 +285,17 @@ function checkLoss(loss: Loss, data: Dataset): void {
       "loss",
       `the loss is for ${loss.tasks.join(" and ")}, the data is for ${data.task}`,
       "choose a loss for this task",
+    );
+}
+
+/** Batches must be of whole bags. */
+function checkBags(batchSize: number, { together, size }: DataShape): void {
+  if (batchSize % together !== 0 || size % together !== 0)
+    throw new OckhamError(
+      "conflict",
+      "batchSize",
+      `batches of ${batchSize} from ${size} rows part bags of ${together}`,
+      `take a batch size that is a multiple of ${together}`,
     );
 }
 

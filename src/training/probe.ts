@@ -1,8 +1,8 @@
 import { type NdArray, rows as rowsOf, sizeOf, zeros } from "../array/ndarray.ts";
-import type { Dataset, Step } from "../kinds/index.ts";
+import { type Dataset, hasClasses, type Step } from "../kinds/index.ts";
 import type { Lowered } from "../onnx/index.ts";
 import type { Handle, Host } from "../runtime/index.ts";
-import { input, softmax, type Tensor } from "../tensor/index.ts";
+import { argMax, equal, input, mean, softmax, type Tensor, where } from "../tensor/index.ts";
 import { alone, entryOf, gathered, type Layout } from "./layout.ts";
 import { type BuildLoop, feedsOf, type Plan, traceProbe, traceProbeLoop } from "./plan.ts";
 import { only, type View } from "./step.ts";
@@ -198,6 +198,8 @@ export function select(data: Dataset, index: ArrayLike<number>): Dataset {
     inputs: Object.fromEntries(Object.entries(data.inputs).map(([name, a]) => [name, rowsOf(a, index)])),
     target: rowsOf(data.target, index),
     ...Object.fromEntries(Object.entries(optional).filter(([, a]) => a !== undefined)),
+    // what is chosen may be parts of bags
+    together: undefined,
   };
 }
 
@@ -210,8 +212,15 @@ export function predictionOf(plan: Plan, view: View): Tensor {
     return predict(view.batch.inputs, view.for(filled), plan.state.methods[filled]);
   }
   const { prediction } = view.outputs;
-  return plan.shape.task === "classification" ? softmax(prediction) : prediction;
+  return hasClasses(plan.shape.task) ? softmax(prediction) : prediction;
 }
+
+/** Of texts that are continued: loss by text, and the share of its tokens that had the largest score; [n] each. */
+export const tokenOutcome: Build = ({ outputs, batch, loss }) => {
+  const { prediction } = outputs;
+  const hit = equal(argMax(prediction), batch.target);
+  return { loss: loss(prediction, batch.target), right: mean(where(hit, 1, 0), { axes: [-1] }) };
+};
 
 /** Predictions for all rows, as plain numbers. */
 export async function predict(

@@ -7,18 +7,23 @@ import type { Session, Track } from "./session.ts";
 import { arraysOf, under } from "./values.ts";
 
 const endedPrefix = (i: number): string => `ended/${i}/`;
+const examplesOf = (i: number): string => `examples/${i}`;
 
 /** A run at its beginning, or as it was saved. */
 export function trackOf(plan: Plan, run: PlanRun, i: number, saved: Checkpoint | undefined): Track {
   const { total = 0, history = [], ended } = saved?.runs[i] ?? {};
-  const track: Track = { run, total, history: [...history] };
+  const examples = saved?.arrays[examplesOf(i)]?.data as Int32Array | undefined;
+  const track: Track = { run, total, history: [...history], ...(examples && { examples }) };
   if (ended === undefined) return track;
   if ("code" in ended) {
     const { code, culprit, message, hint } = ended;
     return { ...track, outcome: new OckhamError(code, culprit, message, hint) };
   }
   const values = under(endedPrefix(i), saved?.arrays ?? {});
-  return { ...track, outcome: { plan, values, history: track.history, ...ended } };
+  return {
+    ...track,
+    outcome: { plan, values, history: track.history, ...ended, ...(examples && { examples }) },
+  };
 }
 
 /** Writes the checkpoint, if there is to be one. */
@@ -26,7 +31,9 @@ export async function save(session: Session): Promise<void> {
   const { epoch, done, seconds, identity, options, tracks } = session;
   if (options.checkpoint === undefined) return;
   const arrays: Record<string, NdArray> = { ...(await arraysOf(session)) };
-  const runs = tracks.map(({ total, history, outcome }, i) => {
+  const runs = tracks.map(({ total, history, outcome, examples }, i) => {
+    if (examples !== undefined)
+      arrays[examplesOf(i)] = { dtype: "int32", shape: [examples.length], data: examples };
     if (outcome !== undefined && !(outcome instanceof OckhamError))
       for (const [name, a] of Object.entries(outcome.values)) arrays[endedPrefix(i) + name] = a;
     return { total, history, ...(outcome === undefined ? {} : { ended: endedAs(outcome) }) };

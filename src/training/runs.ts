@@ -22,6 +22,11 @@ export interface PlanRun {
   /** The plan's hyperparameters, by name. */
   readonly hyperparameters?: Readonly<Record<string, number>>;
   readonly validation?: Dataset;
+  /**
+   * The values of an earlier stage to go on from: its parameters, where they have the same shape, and what the methods
+   * carry over. The optimizer and the schedule begin anew.
+   */
+  readonly from?: Readonly<Record<string, NdArray>>;
   onEpoch?(epoch: Epoch, of: number): void;
 }
 
@@ -53,6 +58,8 @@ export interface Trained {
   readonly seconds: number;
   /** Why it ended before its time, if it did. */
   readonly stopped?: string;
+  /** How often each example stood in the training data, int32 [examples], where a method chose. */
+  readonly examples?: Int32Array;
 }
 
 type Arrays = Record<string, NdArray>;

@@ -7,6 +7,7 @@ import { alone, differing, gathered, type Layout } from "./layout.ts";
 import { lowerSteps, type Plan } from "./plan.ts";
 import { trackOf } from "./resume.ts";
 import { type Epoch, givenTo, type PlanRun, type SharedOptions, type Trained } from "./runs.ts";
+import { startOf } from "./start.ts";
 import { type Placed, place } from "./validation.ts";
 
 type Arrays = Record<string, NdArray>;
@@ -17,18 +18,25 @@ export interface Track {
   readonly history: Epoch[];
   /** Sum of the losses of the current epoch. */
   total: number;
+  /** How often each example stands in the data, where a method chose. */
+  examples?: Int32Array;
   /** What became of it, once it has ended. */
   outcome?: Trained | OckhamError;
+}
+
+export interface GroupOptions extends SharedOptions {
+  /** Only the first epochs are trained, on all of the data. */
+  readonly rehearsal?: number;
 }
 
 /** Runs of one plan under way, in one graph. */
 export interface Session {
   readonly plan: Plan;
   readonly host: Host;
-  readonly options: SharedOptions;
+  readonly options: GroupOptions;
   readonly layout: Layout;
   readonly tracks: readonly Track[];
-  readonly batches: Batches;
+  batches: Batches;
   readonly program: Program;
   /** What is trained: a checkpoint of something else is refused. */
   readonly identity: string;
@@ -63,18 +71,29 @@ function layoutOf(plan: Plan, given: readonly Arrays[]): Layout {
   const state = plan.initial.outputs.map(({ name }) => name).filter((name) => name !== "count");
   const anchors = Object.keys(plan.traced.inputs).filter((name) => name.startsWith("anchor/"));
   const differ = differing(given);
-  // the batches are drawn from the seed, as the key is
+  // the batches are drawn from the seed, as the key is, and from what a method chooses for each run
+  const chosen = plan.recipe.methods.some(({ method }) => method.examples !== undefined);
   return {
     size: given.length,
-    own: new Set([...state, ...anchors, ...differ, ...(differ.includes("key") ? ["index"] : [])]),
+    own: new Set([...state, ...anchors, ...differ, ...(differ.includes("key") || chosen ? ["index"] : [])]),
   };
 }
+
+/** The batches of all runs, as far as they are known. */
+export const drawn = (plan: Plan, { own }: Layout, tracks: readonly Track[]): Batches =>
+  batchesOf(
+    plan,
+    (own.has("index") ? tracks : tracks.slice(0, 1)).map(({ run: { seed }, examples }) => ({
+      seed,
+      examples,
+    })),
+  );
 
 export async function open(
   plan: Plan,
   runs: readonly PlanRun[],
   host: Host,
-  options: SharedOptions,
+  options: GroupOptions,
 ): Promise<Session> {
   const given = runs.map((run) => givenTo(plan, run));
   const layout = layoutOf(plan, given);
@@ -85,13 +104,14 @@ export async function open(
   const identity = [options.identity ?? "", ...names, program.id].join(" / ");
   const saved =
     options.checkpoint === undefined ? undefined : await loadCheckpoint(options.checkpoint, identity);
+  const tracks = runs.map((run, i) => trackOf(plan, run, i, saved));
   const session: Session = {
     plan,
     host,
     options,
     layout,
-    tracks: runs.map((run, i) => trackOf(plan, run, i, saved)),
-    batches: batchesOf(plan, layout.own.has("index") ? runs.map(({ seed }) => seed) : [runs[0].seed]),
+    tracks,
+    batches: drawn(plan, layout, tracks),
     program,
     identity,
     fresh: saved === undefined,
@@ -136,13 +156,13 @@ function stepsOf(plan: Plan, layout: Layout) {
 async function fill(session: Session, given: readonly Arrays[], saved: Readonly<Arrays> | undefined) {
   const { plan, host, layout, state, shared } = session;
   const names = plan.initial.outputs.map(({ name }) => name);
-  const initial = await host.load(plan.initial);
+  const runs = session.tracks.map(({ run }) => run);
   if (saved !== undefined) for (const name of names) state[name] = await host.put(saved[name]);
-  else if (layout.size === 1)
-    Object.assign(state, (await host.run(initial, given[0], { keep: names })).outputs);
+  else if (layout.size === 1 && runs[0].from === undefined)
+    Object.assign(state, (await host.run(await host.load(plan.initial), given[0], { keep: names })).outputs);
   else {
     const each: Arrays[] = [];
-    for (const arrays of given) each.push((await host.run(initial, arrays)).outputs as Arrays);
+    for (const [i, arrays] of given.entries()) each.push(await startOf(host, plan, arrays, runs[i].from));
     for (const name of names) state[name] = await host.put(fromAll(each, name, layout));
   }
   for (const { name } of session.program.lowered.inputs) {

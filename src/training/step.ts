@@ -78,7 +78,10 @@ export interface View extends Step {
 }
 
 /** The one method that fills a slot for one, if any. Throws `conflict` naming both if two do. */
-export function only(methods: readonly Named[], slot: "losses" | "risk" | "optimizer" | "predict"): number {
+export function only(
+  methods: readonly Named[],
+  slot: "examples" | "losses" | "risk" | "optimizer" | "predict",
+): number {
   const filling = methods.flatMap((m, i) => (m.method[slot] === undefined ? [] : [i]));
   if (filling.length > 1) {
     const [a, b] = filling.map((i) => methods[i].name);
@@ -302,8 +305,11 @@ export interface Initial {
   readonly leaves: readonly Leaf[];
 }
 
-/** Initial parameters of the model and of all methods, their states and the optimizer's, from the run's key. */
-export function traceInitial(recipe: Recipe, key: Key): Initial {
+/**
+ * Initial parameters of the model and of all methods, their states and the optimizer's, from the run's key; those
+ * parameters that are `given` are taken as they are.
+ */
+export function traceInitial(recipe: Recipe, key: Key, given: Params = {}): Initial {
   const { methods, about } = recipe;
   let params = about.model.init(fold(key, "model"));
   const leaves = [...about.model.leaves];
@@ -313,6 +319,7 @@ export function traceInitial(recipe: Recipe, key: Key): Initial {
     leaves.push(...own.leaves);
     params = { ...params, ...own.values };
   });
+  params = { ...params, ...given };
   const moving = trainable(leaves, methods).map((leaf) => leaf.path);
   const chosen = only(methods, "optimizer");
   const optimizer = chosen < 0 ? recipe.optimizer : (methods[chosen].method.optimizer as Optimizer);

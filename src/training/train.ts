@@ -5,15 +5,16 @@ import type { Handle, Host } from "../runtime/index.ts";
 import { between } from "./between.ts";
 import { checkWeights, explainDivergence } from "./debug.ts";
 import type { Plan } from "./plan.ts";
+import { chooseExamples } from "./rehearse.ts";
 import { save, saveWhenDue } from "./resume.ts";
 import { type Epoch, type PlanRun, runKey, type SharedOptions, type Trained } from "./runs.ts";
-import { active, close, open, type Session } from "./session.ts";
+import { active, close, type GroupOptions, open, type Session } from "./session.ts";
 import { validate } from "./validation.ts";
 import { heldBy, valuesOf } from "./values.ts";
 
 export interface TrainOptions
   extends SharedOptions,
-    Pick<PlanRun, "validation" | "hyperparameters" | "onEpoch"> {}
+    Pick<PlanRun, "validation" | "hyperparameters" | "from" | "onEpoch"> {}
 
 /** Trains a plan on data of its shape. Throws `diverged`, `interrupted`, and what the runtime objects to. */
 export async function train(
@@ -21,9 +22,9 @@ export async function train(
   data: Dataset,
   seed: number,
   host: Host,
-  { validation, hyperparameters, onEpoch, ...options }: TrainOptions = {},
+  { validation, hyperparameters, from, onEpoch, ...options }: TrainOptions = {},
 ): Promise<Trained> {
-  const run: PlanRun = { data, seed, validation, hyperparameters, onEpoch };
+  const run: PlanRun = { data, seed, validation, hyperparameters, from, onEpoch };
   const [outcome] = await trainGroup(plan, [run], host, options);
   if (outcome instanceof OckhamError) throw outcome;
   return outcome;
@@ -34,10 +35,16 @@ export async function trainGroup(
   plan: Plan,
   runs: readonly PlanRun[],
   host: Host,
-  options: SharedOptions,
+  options: GroupOptions,
 ): Promise<(Trained | OckhamError)[]> {
   const session = await open(plan, runs, host, options);
   try {
+    if (session.fresh && options.rehearsal === undefined)
+      await chooseExamples(session, async (run, rehearsal) => {
+        const [outcome] = await trainGroup(plan, [run], host, { signal: options.signal, rehearsal });
+        if (outcome instanceof OckhamError) throw outcome;
+        return outcome;
+      });
     await loop(session);
     return session.tracks.map(({ outcome }) => outcome as Trained | OckhamError);
   } finally {
@@ -46,11 +53,11 @@ export async function trainGroup(
 }
 
 async function loop(session: Session): Promise<void> {
-  const { plan, options } = session;
+  const { options } = session;
   const late = performance.now() + 1000 * (options.seconds ?? Number.POSITIVE_INFINITY);
   if (session.fresh) await betweenAll(session, "start");
   while (active(session).length > 0) {
-    if (session.epoch >= plan.epochs) {
+    if (session.epoch >= lastEpoch(session)) {
       for (const [i] of active(session)) await finish(session, i);
       return;
     }
@@ -62,6 +69,9 @@ async function loop(session: Session): Promise<void> {
     await saveWhenDue(session);
   }
 }
+
+const lastEpoch = ({ plan, options }: Session): number =>
+  Math.min(plan.epochs, options.rehearsal ?? plan.epochs);
 
 const interrupted = () =>
   new OckhamError(
@@ -81,6 +91,7 @@ async function betweenAll(session: Session, moment: "start" | "epoch"): Promise<
 /** Ends a run: its methods have the last word, and its values are kept as they are now. */
 async function finish(session: Session, i: number, stopped?: string): Promise<void> {
   const { plan, tracks, layout, seconds } = session;
+  const { history, examples } = tracks[i];
   const late = await between(session, i, "end");
   const values = await valuesOf(session, i);
   const steps = session.epoch * plan.stepsPerEpoch;
@@ -88,10 +99,11 @@ async function finish(session: Session, i: number, stopped?: string): Promise<vo
   tracks[i].outcome = checkWeights(plan, values, steps) ?? {
     plan,
     values,
-    history: tracks[i].history,
+    history,
     steps,
     seconds: seconds / layout.size,
     ...(why === undefined ? {} : { stopped: why }),
+    ...(examples && { examples }),
   };
 }
 
@@ -105,7 +117,7 @@ const watched = ({ plan, validation, options }: Session): boolean =>
 /** Runs some steps: to the end of the epoch at most, or over it where nobody looks. */
 async function runStretch(session: Session, late: number): Promise<void> {
   const { plan, layout, tracks, epoch, done, chunk } = session;
-  const left = plan.stepsPerEpoch * (watched(session) ? 1 : plan.epochs - epoch) - done;
+  const left = plan.stepsPerEpoch * (watched(session) ? 1 : lastEpoch(session) - epoch) - done;
   const losses = await runSteps(session, Math.min(chunk, left));
   // one by one, so that the sum does not depend on how the steps were grouped
   for (let at = 0; at < losses.length; at += layout.size) {
@@ -150,7 +162,7 @@ async function runSteps(session: Session, count: number): Promise<Float32Array> 
   const before = session.state;
   const names = Object.keys(before);
   const next = first + count;
-  const ahead = Math.min(count, plan.epochs * plan.stepsPerEpoch - next);
+  const ahead = Math.min(count, lastEpoch(session) * plan.stepsPerEpoch - next);
   const [{ outputs, milliseconds }] = await Promise.all([
     host.run(program, { ...held, index }, { keep: names }),
     batches.prepare(next, ahead),

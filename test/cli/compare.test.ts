@@ -49,6 +49,41 @@ describe("a comparison", () => {
     expect(JSON.parse(await readFile(at("ockham-out/digits-2/comparison.json"), "utf8"))).toEqual(comparison);
   }
 
+  test("runs in a setting, with its measures, and goes on where it was stopped", async () => {
+    const args = [
+      "compare",
+      "--setting",
+      "continual",
+      "--model",
+      "mlp",
+      "--epochs",
+      "1",
+      "--methods",
+      "replay",
+    ];
+    const options = ["--set", "continual.tasks=2", "--out", "stages", "--quiet", "--json"];
+    const { code, stdout, stderr } = await run(at(""), ...args, ...options, "--seeds", "2");
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    const { setting, metrics, trials, references, outcome } = JSON.parse(stdout) as Comparison;
+    expect(setting.protocol).toMatchObject({ id: "continual", options: { scenario: "class", tasks: 2 } });
+    expect(setting.score).toBe("averageAccuracy");
+    expect(metrics.map(({ name }) => name)).toEqual(expect.arrayContaining(["forgetting", "stepTime"]));
+    expect(references).toEqual([]);
+    expect(trials).toHaveLength(4);
+    for (const { test: scores, grids } of trials) {
+      const values = grids?.accuracy.values as number[][];
+      expect(scores.averageAccuracy).toBeCloseTo((values[1][0] + values[1][1]) / 2);
+      expect(scores.forgetting).toBeCloseTo(values[0][0] - values[1][0]);
+    }
+    expect(outcome.differences.some(({ metric }) => metric === "averageAccuracy")).toBe(true);
+    const page = await readFile(at("stages/report.html"), "utf8");
+    for (const words of ["Accuracy matrix", "Accuracy on the tasks so far", "class-incremental"])
+      expect(page).toContain(words);
+    const again = await run(at(""), ...args, ...options, "--seeds", "2", "--resume");
+    expect(lasting((JSON.parse(again.stdout) as Comparison).trials)).toEqual(lasting(trials));
+  });
+
   test("takes a table, a person's own method, exports the best model and predicts with it", async () => {
     await write(
       "flowers.csv",

@@ -57,6 +57,32 @@ const table = (name: string) => ["--data", name, "--target", "species"];
 /** What is asked, and what the refusal must name: the culprit, then the remedy. */
 const refused: Readonly<Record<string, readonly [args: readonly string[], culprit: RegExp, remedy: RegExp]>> =
   {
+    "a table of texts without the column": [
+      ["compare", "whole.csv", "--text", "--target", "species"],
+      /whole\.csv/,
+      /--text COLUMN/,
+    ],
+    "a column of plain text": [
+      ["compare", "coriolanus", "--text", "body"],
+      /coriolanus is no table/,
+      /--text alone/,
+    ],
+    "a tokenizer for what is no text": [
+      ["compare", ...table("whole.csv"), "--tokenizer", "words"],
+      /tokenizer/,
+      /--text/,
+    ],
+    "data named twice": [["compare", "coriolanus", "--data", "wine"], /both name the data/, /one of them/],
+    "a model that cannot read texts": [
+      ["compare", "coriolanus", "--model", "mlp"],
+      /mlp takes tables and images/,
+      /transformer/,
+    ],
+    "images mixed up with words": [
+      ["compare", "coriolanus", "--methods", "mixup"],
+      /mixup blends examples/,
+      /leave it out/,
+    ],
     "a missing file": [["compare", ...table("whle.csv")], /whle\.csv/, /whole\.csv/],
     "a table without a target": [["compare", "--data", "whole.csv"], /whole\.csv/, /--target .*"species"/],
     "a missing column": [
@@ -96,6 +122,22 @@ const refused: Readonly<Record<string, readonly [args: readonly string[], culpri
       ["compare", "--export", "no/best.onnx"],
       /no\/best\.onnx/,
       /another/,
+    ],
+    "an unknown setting": [["compare", "--setting", "continul"], /"continul"/, /did you mean "continual"/],
+    "more tasks than classes": [
+      ["compare", "--setting", "continual", "--data", "wine"],
+      /3 classes of wine.*5 tasks/,
+      /continual\.tasks=3/,
+    ],
+    "a method for groups without groups": [
+      ["compare", "--methods", "group-dro"],
+      /group-dro needs groups/,
+      /--setting groups/,
+    ],
+    "an export from a setting": [
+      ["compare", "--setting", "continual", "--export", "best.onnx"],
+      /--export and --setting/,
+      /leave --export out/,
     ],
     "an unknown device": [["compare", "--device", "gpu"], /--device is "gpu"/, /leave it out/],
     "a file of methods that is not there": [["compare", "--method", "./mine.ts"], /mine\.ts/, /path/],

@@ -19,6 +19,7 @@ import {
   macroF1,
   mae,
   maximumSoftmax,
+  meanIou,
   negativeLogLikelihood,
   outsideAuroc,
   r2,
@@ -330,4 +331,10 @@ test("maximum softmax", () => {
       ),
     ),
   ).toEqual([0.8, 0.5]);
+});
+
+test("mean IoU by hand", () => {
+  const scores = ndarray("float64", [5, 3], Float64Array.from([1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0]));
+  // class 0: hit 1, true 1, named 2; class 1: hits 3, true 4, named 3; class 2 is nowhere
+  expect(meanIou(scores, [0, 1, 1, 1, 1])).toBeCloseTo((1 / 2 + 3 / 4) / 2, 12);
 });

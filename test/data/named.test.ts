@@ -71,8 +71,8 @@ describe("shipped data", () => {
         { title, source: from, licence },
       ]);
       const { train } = split(source, 0);
-      const { x } = source.encode(source.fit(train), train).inputs;
-      const columns = /^(\d+) columns$/.exec(listing.input)?.[1];
+      const [x] = Object.values(source.encode(source.fit(train), train).inputs);
+      const columns = /^(\d+) (?:columns|characters)$/.exec(listing.input)?.[1];
       if (columns === undefined) expect(x.shape.slice(1).join(" x ")).toBe(listing.input);
       else expect(x.shape[1]).toBeGreaterThanOrEqual(Number(columns));
       expect((x.data as Float32Array).every(Number.isFinite)).toBe(true);

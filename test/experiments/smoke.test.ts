@@ -32,7 +32,8 @@ describe("every experiment", () => {
 
   it.each(ids)("%s says which catalogue paper it is about, as its member does", async (id) => {
     const entry = registry.find((one) => one.id === id);
-    expect((await experiments[id]()).paper).toBe(entry?.paper?.id);
+    // a study of several members has no member of its own
+    expect((await experiments[id]()).paper).toBe(entry === undefined ? id : entry.paper?.id);
   });
 });
 

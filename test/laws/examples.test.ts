@@ -14,9 +14,9 @@ const all = await members();
 describe.each(all)("$definition.id", ({ definition }) => {
   it("has an example", () => expect(definition.examples.length).toBeGreaterThan(0));
 
-  it.each(definition.examples.map((example, i) => ({ i, example })))("example $i", ({ example }) => {
+  it.each(definition.examples.map((example, i) => ({ i, example })))("example $i", async ({ example }) => {
     const { options = {}, value, output, tolerance = 1e-6 } = example as Example<unknown, Options>;
-    const [result] = evaluate([value(definition(options))]);
+    const [result] = evaluate([await value(definition(options))]);
     expect(result.shape).toEqual(shapeOf(output));
     const numbers = flat(toNested(result as Parameters<typeof toNested>[0]));
     const expected = flat(output);

@@ -5,7 +5,7 @@ import type { NdArray } from "../../src/array/ndarray.ts";
 import { stream } from "../../src/array/random.ts";
 import { OckhamError } from "../../src/error.ts";
 import type { Dataset, Definition, Loss, Model, Optimizer } from "../../src/kinds/index.ts";
-import { cnn, mlp } from "../../src/nn/index.ts";
+import { cnn, mlp, recurrentModel, resnet } from "../../src/nn/index.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { sgd } from "../../src/parts/optimizers/sgd.ts";
@@ -45,6 +45,7 @@ const classified: Dataset = {
   inputs: { x: draw("x", [rows, ...image]) },
   target: { dtype: "int32", shape: [rows], data: Int32Array.from({ length: rows }, (_, i) => i % 3) },
   classes: ["a", "b", "c"],
+  group: { dtype: "int32", shape: [rows], data: Int32Array.from({ length: rows }, (_, i) => i % 2) },
 };
 const measured: Dataset = { ...classified, task: "regression", target: draw("y", [rows, 2]), classes: [] };
 
@@ -71,13 +72,21 @@ function plan(
       },
       data,
     );
-  try {
-    return make(mlp(image, outputs, [7, 5]));
-  } catch (error) {
-    if (error instanceof OckhamError && error.code === "conflict")
-      return make(cnn(image, outputs, { channels: [4, 8], dense: 6 }));
-    throw error;
-  }
+  const models = [
+    () => mlp(image, outputs, [7, 5]),
+    () => cnn(image, outputs, { channels: [4, 8], dense: 6 }),
+    () => resnet(image, outputs, { channels: [3, 4] }),
+    () => recurrentModel(image, outputs, { units: 5 }),
+  ];
+  // the first that has what the member needs
+  for (const model of models)
+    try {
+      return make(model());
+    } catch (error) {
+      if (model === models.at(-1) || !(error instanceof OckhamError && error.code === "conflict"))
+        throw error;
+    }
+  throw new Error("no model");
 }
 
 const dataOf = (p: Plan): Dataset => (p.shape.task === "classification" ? classified : measured);
@@ -197,6 +206,19 @@ describe.each(trained)("$definition.id in training", ({ definition }) => {
     const numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
     const agrees = Math.abs(analytic - numeric) < 2e-5 * Math.max(1, Math.abs(numeric));
     expect(agrees, `${analytic} and ${numeric}; ${excused}`).toBe(excused === undefined);
+  });
+});
+
+const choosing = trained.filter(({ definition }) => lift(definition, definition()).examples !== undefined);
+
+describe.each(choosing)("$definition.id, which chooses examples", ({ definition }) => {
+  it("says of each how often it stands in the data, from the seed alone", async () => {
+    const p = plan(definition);
+    const run = () => train(p, dataOf(p), 5, host, { validation: dataOf(p) });
+    const [one, same] = [await run(), await run()];
+    expect(same).toEqual({ ...one, seconds: same.seconds });
+    expect(one.examples).toHaveLength(rows);
+    for (const count of one.examples as Int32Array) expect(count).toBeGreaterThanOrEqual(0);
   });
 });
 

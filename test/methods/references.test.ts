@@ -13,6 +13,7 @@ import { sgd } from "../../src/parts/optimizers/sgd.ts";
 import { sgdSai } from "../../src/parts/optimizers/sgdSai.ts";
 import { gor } from "../../src/parts/penalties/gor.ts";
 import { l2 } from "../../src/parts/penalties/l2.ts";
+import { extent } from "../../src/parts/transforms/cutmix.ts";
 import { cutout } from "../../src/parts/transforms/cutout.ts";
 import { labelSmoothing } from "../../src/parts/transforms/labelSmoothing.ts";
 import { evaluate } from "../../src/tensor/evaluate.ts";
@@ -237,4 +238,23 @@ describe("cutout", () => {
     expect(masks).toContain(flat(c.mask).join(""));
     expect(masks.size).toBeLessThanOrEqual(height * width);
   });
+});
+
+interface CutmixCase {
+  readonly name: string;
+  readonly options: { readonly height: number; readonly width: number };
+  readonly inputs: { readonly kept: number; readonly row: number; readonly column: number };
+  readonly output: readonly number[];
+}
+
+describe("cutmix", () => {
+  const { cases } = references<CutmixCase>("cutmix");
+  it.each(cases.map((c) => [c.name, c] as const))(
+    "cuts the official box: %s",
+    (_, { options, inputs, output }) => {
+      const along = (centre: number, side: number) =>
+        extent(scalar(inputs.kept), scalar(centre, "int32"), side).flatMap((end) => numbers([end], false));
+      expect([...along(inputs.row, options.height), ...along(inputs.column, options.width)]).toEqual(output);
+    },
+  );
 });

@@ -1,8 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { sizeOf } from "../../src/array/ndarray.ts";
+import { ndarray, sizeOf } from "../../src/array/ndarray.ts";
 import type { Mode, Model } from "../../src/kinds/index.ts";
-import { cnn, conv, linear, mlp, models, relu, resnet, sequence, staged } from "../../src/nn/index.ts";
-import { add, constant, input, keyOf, mapTree, mul, type Tensor } from "../../src/tensor/index.ts";
+import {
+  autoencoder,
+  cnn,
+  conv,
+  linear,
+  mlp,
+  models,
+  relu,
+  resnet,
+  sequence,
+  staged,
+} from "../../src/nn/index.ts";
+import { add, constant, fill, input, keyOf, mapTree, mul, type Tensor } from "../../src/tensor/index.ts";
 import { literal, normals, numbersOf, valuesOf } from "../tensor/numbers.ts";
 
 const image = [2, 8, 8];
@@ -22,6 +33,11 @@ const all: readonly (readonly [name: string, model: Model, parameters: number])[
     "resnet",
     resnet(image, 3, { channels: [4, 6] }),
     4 * 2 * 9 + 2 * 4 + (2 * (4 * 4 * 9) + 2 * 8) + (6 * 4 * 9 + 6 * 6 * 9 + 6 * 4 + 3 * 12) + (6 * 3 + 3),
+  ],
+  [
+    "autoencoder",
+    autoencoder(image, 3, { hidden: [6] }),
+    128 * 6 + 6 + (6 * 3 + 3) + (3 * 6 + 6) + (6 * 128 + 128),
   ],
 ];
 
@@ -54,7 +70,7 @@ describe.each(all)("%s", (_, model, parameters) => {
   it("predicts [n, outputs], and names its activations in order", () => {
     for (const n of [1, 3]) {
       const { prediction, activations } = model.apply(weights, { x: rows(model, n) });
-      expect(prediction.shape).toEqual([n, 3]);
+      expect(prediction.shape).toEqual([n, model.outputs]);
       expect(Object.keys(activations)).toEqual([...model.places]);
     }
   });
@@ -109,7 +125,7 @@ describe.each(all)("%s", (_, model, parameters) => {
     for (let i = 0; i < 3; i++) {
       const one = literal([1, ...model.inputs.x], ...data.slice(i * size, (i + 1) * size));
       numbersOf(model.apply(weights, { x: one }).prediction).forEach((v, j) => {
-        expect(v).toBeCloseTo(three[3 * i + j], 12);
+        expect(v).toBeCloseTo(three[model.outputs * i + j], 12);
       });
     }
   });
@@ -198,11 +214,35 @@ describe("models", () => {
   });
 
   it("by name", () => {
-    for (const [name, of] of Object.entries(models)) {
-      const model = of(image, 3);
+    for (const name of ["mlp", "cnn", "resnet", "linear"]) {
+      const model = models[name](image, 3);
       const x = rows(model, 2);
-      expect(model.apply(model.init(keyOf([1, 2])), { x }).prediction.shape, name).toEqual([2, 3]);
+      const { prediction } = model.apply(model.init(keyOf([1, 2])), { x });
+      expect(prediction.shape, name).toEqual(name === "unet" ? [2, 8, 8, 3] : [2, 3]);
     }
+  });
+
+  it("of texts by name, which refuse images, and the others texts", () => {
+    const ids = constant(
+      ndarray(
+        "int32",
+        [2, 5],
+        Int32Array.from({ length: 10 }, (_, i) => i),
+      ),
+    );
+    for (const name of ["transformer", "bag"]) {
+      const model = models[name]([5], 3, { task: "classification", vocabulary: 10 });
+      const inputs = { ids, mask: fill([2, 5], 1) };
+      expect(model.apply(model.init(keyOf([1, 2])), inputs).prediction.shape, name).toEqual([2, 3]);
+      expect(() => models[name](image, 3)).toThrow(
+        expect.objectContaining({ code: "conflict", culprit: name }),
+      );
+    }
+    const text = { task: "tokens", vocabulary: 10 } as const;
+    const model = models.transformer([5], 10, text);
+    expect(model.apply(model.init(keyOf([1, 2])), { ids }).prediction.shape).toEqual([2, 5, 10]);
+    for (const name of ["mlp", "cnn", "resnet", "linear", "bag"])
+      expect(() => models[name]([5], 10, text)).toThrow(expect.objectContaining({ code: "conflict" }));
   });
 
   it("of images refuse tables", () => {

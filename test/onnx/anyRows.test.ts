@@ -18,6 +18,7 @@ import {
   mean,
   mul,
   reshape,
+  scan,
   sub,
   sum,
   swapLast,
@@ -47,6 +48,17 @@ const tens = (n: number): Tensor =>
 
 const builds: Readonly<Record<string, Build>> = {
   "every entry alone": (x) => exp(x),
+  "a loop over columns": (x, n) => {
+    const [last, all] = scan(
+      (c: Tensor, column: Tensor) => {
+        const next = add(mul(c, 0.5), reshape(column, [n, 1]));
+        return [next, reshape(next, [n])] as const;
+      },
+      fill([n, 1], 0),
+      swapLast(x),
+    );
+    return add(last, swapLast(all));
+  },
   "rows laid end to end": (x, n) => reshape(exp(reshape(x, [n * width])), [n, width]),
   "a size that stays and one that varies": (x, n) => reshape(x, [n * width, 1, 1]),
   "two sizes that vary": (x, n) => reshape(matmul(x, swapLast(x)), [n, 1, n]),

@@ -124,10 +124,10 @@ const reduction = (op: "sum" | "amax") =>
         .chain((axes) => sample(op, { axes, keep }, numbers(shape))),
     );
 
-/** A window of one or two dimensions with everything drawn, and a spatial size that it fits. */
+/** A window of one to three dimensions with everything drawn, and a spatial size that it fits. */
 const geometry = fc
   .record({
-    dimensions: fc.integer({ min: 1, max: 2 }),
+    dimensions: fc.integer({ min: 1, max: 3 }),
     groups: fc.integer({ min: 1, max: 3 }),
     n: fc.integer({ min: 1, max: 3 }),
     c: fc.integer({ min: 1, max: 3 }),
@@ -136,9 +136,10 @@ const geometry = fc
   .chain(({ dimensions, ...rest }) => {
     const per = (low: number, high: number) =>
       fc.array(fc.integer({ min: low, max: high }), { minLength: dimensions, maxLength: dimensions });
+    const wide = { arbitrary: per(5, 6), weight: dimensions < 3 ? 1 : 0 };
     return fc
       .record({
-        kernel: fc.oneof({ arbitrary: per(1, 3), weight: 4 }, { arbitrary: per(5, 6), weight: 1 }),
+        kernel: fc.oneof({ arbitrary: per(1, 3), weight: 4 }, wide),
         strides: per(1, 3),
         dilation: per(1, 2),
         low: per(0, 2),
@@ -161,7 +162,7 @@ const geometry = fc
 
 const pooling = fc
   .record({
-    dimensions: fc.integer({ min: 1, max: 2 }),
+    dimensions: fc.integer({ min: 1, max: 3 }),
     n: fc.integer({ min: 1, max: 3 }),
     c: fc.integer({ min: 1, max: 3 }),
     tiles: fc.boolean(),

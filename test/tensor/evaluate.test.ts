@@ -518,7 +518,7 @@ describe("products", () => {
   });
   const cases: fc.Arbitrary<Case> = fc
     .record({
-      axes: fc.array(axis, { minLength: 1, maxLength: 2 }),
+      axes: fc.array(axis, { minLength: 1, maxLength: 3 }),
       counts: fc.tuple(...[2, 2, 2, 3].map((max) => fc.integer({ min: 1, max }))),
       seed: fc.integer({ min: 0, max: 1e6 }),
     })
@@ -682,7 +682,7 @@ describe("pooling", () => {
       high: fc.integer({ min: 0, max: 2 }),
     })
     .filter((a) => a.low < a.kernel && a.high < a.kernel && a.size + a.low + a.high >= a.kernel);
-  const poolings = fc.array(axis, { minLength: 1, maxLength: 2 }).map((axes) => ({
+  const poolings = fc.array(axis, { minLength: 1, maxLength: 3 }).map((axes) => ({
     size: axes.map((a) => a.size),
     pool: {
       kernel: axes.map((a) => a.kernel),

@@ -17,6 +17,7 @@ import {
   sum,
   type Tensor,
   tanh,
+  vjp,
   vmap,
 } from "../../src/tensor/index.ts";
 import { looped, type Program, programs, summary, unrolled } from "./loops.ts";
@@ -151,6 +152,13 @@ describe("scan", () => {
     const f = (x: Tensor) => scan((c: Tensor) => [doubled(c), null] as const, x, {}, { length: 3 })[0];
     const feeds = new Map([[k, { dtype: "float64" as const, shape: [], data: Float64Array.of(2) }]]);
     expect(numbersOf(grad(f)(literal([], 5)), feeds)).toEqual([8]);
+  });
+
+  it("has gradients in literals from around it", () => {
+    const [x, w] = [literal([], 2), literal([1], 3)];
+    const [last] = scan((c: Tensor) => [mul(mul(c, w), 2), null] as const, fill([1], 1), {}, { length: 2 });
+    const total = sum(mul(last, x));
+    expect(valuesOf(vjp([total], [literal([], 1)], [x, w]))).toEqual([[36], [48]]);
   });
 
   it("gives results where their slices stand, whichever way it goes", () => {

@@ -48,6 +48,11 @@ const counting: AnyMethod = {
   },
 };
 
+/** Leaves out some examples and repeats others. */
+const choosing: AnyMethod = {
+  examples: async ({ data, random }) => Int32Array.from({ length: data.size }, () => random.integers(3)),
+};
+
 interface Scenario {
   readonly plan: Plan;
   readonly data: Dataset;
@@ -77,6 +82,7 @@ const scenarios: Readonly<Record<string, () => Scenario>> = {
     scenario({ sam: sam() }, { model: resnet([1, 4, 4], 3, { channels: [2] }) }, classes(26, [1, 4, 4])),
   "a method with the anchor": () => scenario({ homing }),
   "a method with state on the host": () => scenario({ counting }),
+  "a method that chooses examples": () => scenario({ choosing }),
 };
 
 /** Trains until the signal, which `stop` is given, is used; what was begun is in the checkpoint. */

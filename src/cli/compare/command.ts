@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { deviceHelp } from "../device.ts";
-import type { CompareFlags } from "./flags.ts";
+import { type CompareFlags, clash } from "./flags.ts";
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
@@ -10,8 +10,13 @@ Examples:
   ockham compare --methods mixup,sam+dropout --seeds 5     these two combinations against plain training
   ockham compare --data people.csv --target income         your own table: CSV, TSV, Parquet, JSON, gzipped or not
   ockham compare --images photos --model resnet            your own images, a folder a class
+  ockham compare mails.csv --text body --target spam       texts of a column, told apart
+  ockham compare story.txt --text                          one long text, continued character by character
   ockham compare --method ./mine.ts --set mine.strength=2  your own method, in TypeScript
+  ockham compare --setting continual --methods replay,ewc  tasks one after the other: what is forgotten
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
+  ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
+  ockham compare --noise-study --data penguins --target species   which method makes a sturdy and honest model
   ockham compare --resume                                  goes on where the same command was stopped
 
 Left in the output folder: report.html, comparison.json, trials.csv.
@@ -24,13 +29,25 @@ export const compareCommand = (): Command =>
       "Trains models with and without regularization methods on the same splits, with the same budget, over several " +
         "seeds; shows which method helps, in what respect, how surely, and at what price.",
     )
+    .argument("[data]", "the same as --data")
     .optionsGroup("Data:")
     .option(
       "--data <file or name>",
       "a table, arrays, a folder, or a data set by name (default: digits, 400 training images)",
     )
-    .option("--target <column>", "the column of a table to predict")
-    .option("--images <folder>", "images in one folder a class")
+    .option("--target <column>", "the column of a table, or of a labels.csv, to predict")
+    .option(
+      "--images <folder>",
+      "images in one folder a class, or with a labels.csv: file and what is to be predicted, a class or a number",
+    )
+    .option("--masks <folder>", "a mask for each of the images: a class a pixel is predicted")
+    .option("--text [column]", "the column of a table that holds texts; alone: plain .txt files")
+    .option(
+      "--tokenizer <name or file>",
+      "characters, words, bytes, or a tokenizer.json, vocab.txt or vocab.json (default: words of texts that are told apart, characters of one that is continued)",
+    )
+    .option("--tokens <n>", "tokens of an example: longer texts are cut")
+    .option("--vocabulary <n>", "most words or characters that are told apart (default: 5000)")
     .option("--task <task>", "classification or regression, where the target leaves it open")
     .option("--test <file>", "a table whose rows are for testing only")
     .option("--group <column>", "rows with the same value stay on one side of every split")
@@ -47,8 +64,16 @@ export const compareCommand = (): Command =>
     .option("--validation-size <n>", "validation rows")
     .option("--test-size <n>", "test rows")
     .option("--label-noise <share>", "give so many training labels another class")
+    .option("--groups <column>", "groups or domains, for the settings that are about them")
     .optionsGroup("What is compared:")
-    .option("--model <names>", "mlp, cnn, resnet, linear; several with commas")
+    .option(
+      "--setting <name>",
+      "who trains on what, when, scored how: continual, noisy-labels, ... (default: supervised)",
+    )
+    .option(
+      "--model <names>",
+      "mlp, cnn, resnet, linear; unet for a class a pixel; transformer, bag for texts; several with commas",
+    )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)
     .option(
@@ -57,10 +82,21 @@ export const compareCommand = (): Command =>
       collect,
     )
     .option("--tune <n>", "choose options by validation score, n tries a candidate")
-    .option("--seeds <n or list>", "how many seeds, or which: 10 or 3,5,11 (default: 10)")
-    .option("--score <metric>", "names the winner (default: accuracy or rmse)")
+    .option(
+      "--seeds <n or list>",
+      "how many seeds, or which: 10 or 3,5,11 (default: 10; 3 for a text that is continued)",
+    )
+    .option(
+      "--noise-study",
+      "a study of robustness and uncertainty: corruption by kind and severity, attack, foreign data, calibration",
+    )
+    .option(
+      "--outside <name or folder>",
+      "in a noise study: other images, which a model should not be sure of",
+    )
+    .option("--score <metric>", "names the winner (default: accuracy, rmse, loss or meanIou)")
     .optionsGroup("Training:")
-    .option("--epochs <n>", "epochs of training (default: 40)")
+    .option("--epochs <n>", "epochs of training (default: 40; 10 for a text that is continued)")
     .option("--budget <budget>", "the same for all: epochs=N, gradients, gradients=N or seconds=N")
     .option("--batch-size <n>", "examples a step (default: 32)")
     .option("--optimizer <name>", "default: adam")
@@ -77,4 +113,12 @@ export const compareCommand = (): Command =>
     .option("-q, --quiet", "no progress")
     .option("--debug", "where an error comes from; what first made a number that is not finite")
     .addHelpText("after", examples)
-    .action(async (flags: CompareFlags) => (await import("./run.ts")).runCompare(flags));
+    .action(async (data: string | undefined, flags: CompareFlags) =>
+      (await import("./run.ts")).runCompare(data === undefined ? flags : withData(data, flags)),
+    );
+
+/** The data as an argument, which is the same as the flag. */
+function withData(data: string, flags: CompareFlags): CompareFlags {
+  if (flags.data !== undefined) throw clash(`${data} and --data`, "both name the data", "give one of them");
+  return { ...flags, data };
+}

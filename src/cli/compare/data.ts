@@ -3,13 +3,19 @@ import {
   type OpenOptions,
   openData,
   readImages,
+  readMasks,
+  readTokenizer,
   type Source,
   type SplitOptions,
   tableColumns,
+  units,
 } from "../../data/index.ts";
+import { plainName } from "../../data/names.ts";
+import { isTablePath } from "../../data/raw.ts";
 import { OckhamError } from "../../error.ts";
+import type { Dataset } from "../../kinds/index.ts";
 import { type CompareFlags, flagOf } from "./flags.ts";
-import { sizeOf } from "./numbers.ts";
+import { sizeOf, wholeOf } from "./numbers.ts";
 
 /** The data set of the default task, and how it is split there: few training images, so that regularization can matter. */
 const usual = { data: "digits", train: 400, validation: 400, test: 400 };
@@ -19,6 +25,7 @@ const tableFlags = [
   "task",
   "test",
   "group",
+  "groups",
   "time",
   "drop",
   "keep",
@@ -28,16 +35,67 @@ const tableFlags = [
 
 /** The data that were asked for. Throws what reading objects to, in terms of the command line. */
 export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promise<Source> {
-  if (flags.images !== undefined) return readImages(flags.images);
-  const data = flags.data ?? usual.data;
   const task = taskOf(flags.task);
-  const { target, test, group, time, drop, keep, categories, missing } = flags;
-  const options: OpenOptions = { target, test, group, time, drop, keep, categories, missing, task, signal };
+  if (flags.images !== undefined && flags.masks !== undefined) return readMasks(flags.images, flags.masks);
+  if (flags.images !== undefined)
+    return readImages(flags.images, {
+      ...(flags.target !== undefined && { target: flags.target }),
+      ...(task !== undefined && { task }),
+    });
+  const data = flags.data ?? usual.data;
+  const text = textOf(flags, data);
+  const { target, test, group, groups: domain, time, drop, keep, categories, missing } = flags;
+  const options: OpenOptions = {
+    ...{ target, test, group, domain, time, drop, keep, categories, missing, task, signal },
+    ...text,
+    ...(await textOptionsOf(flags)),
+  };
   try {
     return await openData(data, given(options, data));
   } catch (error) {
     throw await onCommandLine(error, data, flags);
   }
+}
+
+/** Which column, or that the files are plain text. Throws `bad-option` for a table without a column. */
+function textOf({ text }: CompareFlags, data: string): Pick<OpenOptions, "text"> {
+  if (text === undefined) return {};
+  const table = isTablePath(data) && !plainName(data).endsWith(".txt");
+  if (text === true && table)
+    throw new OckhamError(
+      "bad-option",
+      "--text",
+      `${data} is a table: say which column holds the texts`,
+      "write --text COLUMN",
+    );
+  if (typeof text === "string" && !table)
+    throw new OckhamError(
+      "bad-option",
+      "--text",
+      `${data} is no table, so it has no column ${text}`,
+      "write --text alone, after the data",
+    );
+  return { text };
+}
+
+async function textOptionsOf({
+  tokenizer,
+  tokens,
+  vocabulary,
+}: CompareFlags): Promise<Pick<OpenOptions, "tokenizer" | "tokens" | "vocabulary">> {
+  const named = units.find((one) => one === tokenizer);
+  return {
+    ...(tokenizer !== undefined && { tokenizer: named ?? (await readTokenizer(tokenizer)) }),
+    ...(tokens !== undefined && { tokens: wholeOf("--tokens", tokens) }),
+    ...(vocabulary !== undefined && { vocabulary: wholeOf("--vocabulary", vocabulary) }),
+  };
+}
+
+/** The other data set of a noise study, by name or path. */
+export async function outsideOf({ outside }: CompareFlags, signal: AbortSignal): Promise<Source | undefined> {
+  if (outside === undefined) return undefined;
+  const fetched = fetchedDatasets().some(({ name }) => name === outside);
+  return openData(outside, fetched ? { signal } : {});
 }
 
 /** Leaves out what was not said; only data that are fetched have a use for the signal. */
@@ -67,7 +125,15 @@ async function onCommandLine(error: unknown, data: string, flags: CompareFlags):
     const said = hint.replace(/ \((missing|categories|drop|keep|target|group|time)\)/g, " (--$1)");
     return new OckhamError(code, culprit, message, said, error);
   }
-  const flag = tableFlags.find((name) => name === culprit);
+  if (culprit === "text" || culprit === "tokenizer" || culprit === "tokens" || culprit === "vocabulary")
+    return new OckhamError(
+      code,
+      flagOf(culprit),
+      message,
+      "add --text: the data are not read as texts",
+      error,
+    );
+  const flag = tableFlags.find((name) => name === (culprit === "domain" ? "groups" : culprit));
   if (flag === undefined) return error;
   if (flag === "target" && flags.target === undefined) {
     const columns = (await tableColumns(data)).map((name) => JSON.stringify(name));
@@ -109,8 +175,18 @@ export function splitOf(flags: CompareFlags): SplitOptions {
   };
 }
 
-/** The shape of one row, as models see it. */
-export function shapeOf(source: Source): readonly number[] {
+/** Windows of a long text that are used where nobody says how many: language models learn slowly. */
+const usualWindows = { train: 2000, validation: 400, test: 400 };
+
+/** How a source is split where nobody says so. */
+export function usualSplit(source: Source, split: SplitOptions): SplitOptions {
+  const { train, validation, test } = usualWindows;
+  const told = Object.keys(split).length > 0;
+  return source.task !== "tokens" || told || source.size <= train + validation + test ? split : usualWindows;
+}
+
+/** One row, as models see it. */
+export function sampleOf(source: Source): Dataset {
   const all = Int32Array.from({ length: source.size }, (_, row) => row);
-  return source.encode(source.fit(all), all.slice(0, 1)).inputs.x.shape.slice(1);
+  return source.encode(source.fit(all), all.slice(0, 1));
 }

@@ -4,6 +4,11 @@ import { OckhamError } from "../../error.ts";
 export interface CompareFlags {
   readonly data?: string;
   readonly images?: string;
+  readonly text?: string | true;
+  readonly tokenizer?: string;
+  readonly tokens?: string;
+  readonly vocabulary?: string;
+  readonly masks?: string;
   readonly target?: string;
   readonly task?: string;
   readonly test?: string;
@@ -17,6 +22,8 @@ export interface CompareFlags {
   readonly validationSize?: string;
   readonly testSize?: string;
   readonly labelNoise?: string;
+  readonly groups?: string;
+  readonly setting?: string;
   readonly model?: string;
   readonly methods?: string;
   readonly method?: readonly string[];
@@ -30,6 +37,8 @@ export interface CompareFlags {
   readonly rate?: string;
   readonly schedule?: string;
   readonly score?: string;
+  readonly noiseStudy?: boolean;
+  readonly outside?: string;
   readonly workers?: string;
   readonly device?: string;
   readonly out?: string;
@@ -47,18 +56,21 @@ export const flagOf = (name: string): string =>
 
 type Clash = readonly [one: keyof CompareFlags, other: keyof CompareFlags, why: string, hint: string];
 
-const foldersNameClasses = "the folders of the images are their classes";
 const clashes: readonly Clash[] = [
   ["data", "images", "both name the data", "give one of them"],
-  ["images", "target", foldersNameClasses, "leave --target out"],
-  ["images", "task", foldersNameClasses, "leave --task out"],
   ["images", "test", "test images lie in a folder test/ beside train/", "leave --test out"],
   ["images", "group", "images have no columns", "leave --group out"],
+  ["images", "groups", "images have no columns", "leave --groups out"],
   ["images", "time", "images have no columns", "leave --time out"],
   ["images", "drop", "images have no columns", "leave --drop out"],
   ["images", "keep", "images have no columns", "leave --keep out"],
   ["images", "categories", "images have no columns", "leave --categories out"],
   ["images", "missing", "images have no cells", "leave --missing out"],
+  ["images", "text", "the data are images or texts", "give one of them"],
+  ["masks", "target", "the masks are what is predicted", "leave --target out"],
+  ["masks", "task", "masks are a class a pixel", "leave --task out"],
+  ["masks", "export", "models with a class a pixel cannot be exported yet", "leave --export out"],
+  ["noiseStudy", "setting", "a noise study is of plain training", "give one of them"],
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],
 ];
 
@@ -67,8 +79,20 @@ export function checkFlags(flags: CompareFlags): void {
   for (const [one, other, why, hint] of clashes)
     if (flags[one] !== undefined && flags[other] !== undefined)
       throw clash(`${flagOf(one)} and ${flagOf(other)}`, why, hint);
+  if (flags.masks !== undefined && flags.images === undefined)
+    throw clash(
+      "--masks without --images",
+      "masks belong to images",
+      "name the folder of the images with --images",
+    );
   if (flags.json && flags.csv === true)
     throw clash("--json and --csv", "both want standard output", "give --csv a file");
+  if (flags.outside !== undefined && !flags.noiseStudy)
+    throw clash(
+      "--outside without --noise-study",
+      "only a noise study looks at foreign data",
+      "add --noise-study",
+    );
 }
 
 export const clash = (what: string, why: string, hint: string): OckhamError =>

@@ -5,36 +5,52 @@ import {
   candidatesFor,
   defaults,
   methodsOf,
+  modelFor,
   optionsOf,
   parseMethods,
   parseSetting,
+  protocolOf,
   type Shelf,
   shelf,
 } from "../../compare/index.ts";
 import { partSizes, type Source, type SplitOptions } from "../../data/index.ts";
 import { nearest, OckhamError } from "../../error.ts";
-import type { Definition, Kind } from "../../kinds/index.ts";
+import { type Dataset, type Definition, type Kind, mainInput } from "../../kinds/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
-import { shapeOf, sourceOf, splitOf } from "./data.ts";
+import { outsideOf, sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
 import { type CompareFlags, checkFlags, clash } from "./flags.ts";
 import { budgetOf, numberOf, seedsOf, wholeOf } from "./numbers.ts";
 import { ownDefinitions, versionOfFiles } from "./own.ts";
 
+/** Training on the data and testing on others: the usual comparison. */
+const plainSetting = "supervised";
+
 /** The request that the flags ask for, checked as far as it can be before anything is trained or written. */
-export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promise<CompareRequest> {
-  checkFlags(flags);
-  const numbers = numbersOf(flags);
-  const split = splitOf(flags);
-  const own = await ownDefinitions(flags.method ?? []);
+export async function requestOf(said: CompareFlags, signal: AbortSignal): Promise<CompareRequest> {
+  checkFlags(said);
+  numbersOf(said);
+  const own = await ownDefinitions(said.method ?? []);
   const members = shelf(own);
-  const asked = flags.methods === undefined ? undefined : parseMethods(flags.methods);
+  const asked = said.methods === undefined ? undefined : parseMethods(said.methods);
   for (const id of new Set((asked ?? []).flat())) await members.get(id);
-  const data = await sourceOf(flags, signal);
-  const modelNames = modelsFor(flags.model, data, members);
-  const base = asked ?? usualMethods(data, shapeOf(data)).map((id) => [id]);
+  const data = await sourceOf(said, signal);
+  const flags = data.task === "tokens" ? slowly(said) : said;
+  const numbers = numbersOf(flags);
+  const split = usualSplit(data, splitOf(flags));
+  const sample = sampleOf(data);
+  const modelNames = modelsFor(flags, sample, members);
+  const outside = await outsideOf(flags, signal);
+  const protocol = await protocolFor(flags, members);
+  if (protocol !== undefined && flags.export !== undefined)
+    throw clash("--export and --setting", "a setting trains in stages of its own", "leave --export out");
+  const shape = mainInput(sample).shape.slice(1);
+  const usual =
+    protocol?.usual ??
+    (flags.noiseStudy ? studiedMethods(data, shape, modelNames) : usualMethods(data, shape, isText(sample)));
+  const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
-  const set = flags.set ?? [];
+  const set = (flags.set ?? []).filter((text) => parseSetting(text).id !== protocol?.chosen.id);
   const { optimizer, schedule, rest } = await choices(flags, set, members, new Set(combinations.flat()));
   const candidates = await candidatesFor(modelNames, combinations, rest, members);
   await refuseDouble(candidates, members);
@@ -44,13 +60,38 @@ export async function requestOf(flags: CompareFlags, signal: AbortSignal): Promi
     ...(own.length > 0 && { ownVersion: await versionOfFiles(flags.method ?? []) }),
     candidates,
     split,
+    ...(protocol && { protocol: protocol.chosen }),
     ...numbers,
     ...budgetFor(flags, data, split),
     ...(optimizer && { optimizer }),
     ...(schedule && { schedule }),
     ...(flags.score !== undefined && { score: flags.score }),
+    ...(flags.noiseStudy && { study: { kind: "noise" as const, ...(outside && { outside }) } }),
   };
 }
+
+/** The setting asked for with its options, and the methods it usually compares; undefined for plain training. */
+async function protocolFor(
+  { setting: id = plainSetting, set = [] }: CompareFlags,
+  members: Shelf,
+): Promise<{ readonly chosen: Chosen; readonly usual: readonly string[] } | undefined> {
+  const own = set.map(parseSetting).filter((one) => one.id === id);
+  if (id === plainSetting) return undefined;
+  const known = registry.filter(({ kind }) => kind === "setting").map((entry) => entry.id);
+  if (!known.includes(id)) throw unknownName("setting", id, [plainSetting, ...known]);
+  const given = Object.fromEntries(own.map(({ option, value }) => [option, value]));
+  const chosen = { id, options: optionsOf(await members.get(id), given) };
+  const { usual } = await protocolOf(chosen, members);
+  return { chosen, usual };
+}
+/** Flags with what is usual for a language model, each epoch of which is long. */
+const slowly = (flags: CompareFlags): CompareFlags => ({
+  seeds: "3",
+  ...(flags.budget === undefined ? { epochs: "10" } : {}),
+  ...flags,
+});
+
+const isText = ({ vocabulary }: Dataset): boolean => vocabulary !== undefined;
 
 function numbersOf(flags: CompareFlags): Partial<CompareRequest> {
   const { seeds, epochs, batchSize, rate, tune, labelNoise } = flags;
@@ -73,8 +114,10 @@ function missing(own: readonly Definition[], named: readonly (readonly string[])
 }
 
 /** Eight methods that the data have a use for. */
-export function usualMethods(data: Pick<Source, "task">, shape: readonly number[]): string[] {
+export function usualMethods(data: Pick<Source, "task">, shape: readonly number[], text = false): string[] {
   const classes = data.task === "classification";
+  if (data.task === "segmentation")
+    return ["weight-decay", "l2", "early-stopping", "l1", "input-noise", "cutmix", "mixup", "sam"];
   return [
     "weight-decay",
     "dropout",
@@ -82,17 +125,44 @@ export function usualMethods(data: Pick<Source, "task">, shape: readonly number[
     "early-stopping",
     "l1",
     shape.length === 3 ? "cutout" : "norm-loss",
-    "mixup",
+    text ? "clip-norm" : "mixup",
     "sam",
   ];
 }
 
+/** The methods of a noise study: what the data and the models have a use for, and two combinations. */
+export function studiedMethods(
+  data: Pick<Source, "task">,
+  shape: readonly number[],
+  models: readonly string[],
+): string[] {
+  const classes = data.task === "classification";
+  const images = shape.length === 3;
+  return [
+    "weight-decay",
+    ...(classes ? ["label-smoothing"] : []),
+    "dropout",
+    "input-noise",
+    "mixup",
+    "manifold-mixup",
+    ...(images ? ["cutout", "cutmix"] : []),
+    ...(classes ? ["mixup+label-smoothing"] : []),
+    images ? "cutmix+input-noise" : "mixup+input-noise",
+    ...(images && models.every((name) => name === "resnet") ? ["stochastic-depth"] : []),
+  ];
+}
+
 /** The models asked for, or those that suit the data. Throws `unknown-name`; `conflict` for one that cannot take the data. */
-function modelsFor(text: string | undefined, data: Source, members: Shelf): string[] {
-  const shape = shapeOf(data);
-  if (text === undefined) return shape.length === 3 ? ["mlp", "cnn"] : ["mlp"];
+function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, members: Shelf): string[] {
+  const images = mainInput(sample).shape.length === 4;
+  if (text === undefined) {
+    if (isText(sample)) return ["transformer"];
+    if (sample.task === "segmentation") return ["unet"];
+    if (noiseStudy) return images ? ["cnn"] : ["mlp"];
+    return images ? ["mlp", "cnn"] : ["mlp"];
+  }
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
-  for (const name of names) members.model(name)(shape, Math.max(1, data.classes.length));
+  for (const name of names) modelFor(sample, members.model(name));
   return names;
 }
 

@@ -1,4 +1,5 @@
-import { type Listener, metricsFor, type Setting, type Trial } from "../../compare/index.ts";
+import { type Listener, metricsOf, type Setting, type Trial } from "../../compare/index.ts";
+import type { Task } from "../../kinds/index.ts";
 import { type Paint, painter, redraws, takesColour, widthOf } from "../terminal.ts";
 import { clock, cutTo, roughly } from "../text.ts";
 import { follow, newProgress, type Progress, type Running, secondsLeft } from "./progress.ts";
@@ -129,8 +130,8 @@ function standingLines({ scores }: Progress, setting: Setting, name: number, wid
 }
 
 /** A score as the metric is printed; shares as percent. */
-function scoreText(value: number, { score, data }: Setting): string {
-  const metric = metricsFor(data.task).find(({ name }) => name === score);
+function scoreText(value: number, setting: Setting): string {
+  const metric = metricsOf(setting).find(({ name }) => name === setting.score);
   return metric?.format === "percent" ? `${(100 * value).toFixed(1)} %` : value.toPrecision(3);
 }
 
@@ -157,9 +158,15 @@ function stageOf({ epoch, of }: Running, { tune, epochs }: Setting): string {
 }
 
 const scoreWords = (score: number, { data }: Setting): string =>
-  data.task === "classification"
-    ? `${(100 * score).toFixed(1)} % on validation`
-    : `R² ${score.toFixed(3)} on validation`;
+  data.task === "regression"
+    ? `R² ${score.toFixed(3)} on validation`
+    : `${(100 * score).toFixed(1)} %${unitOf[data.task] ?? ""} on validation`;
+
+/** What a share of right answers is counted in, where it is not examples. */
+const unitOf: Readonly<Partial<Record<Task, string>>> = {
+  tokens: " of next tokens",
+  segmentation: " of pixels",
+};
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 

@@ -1,5 +1,5 @@
 import type { NdArray } from "../../array/ndarray.ts";
-import type { Dataset, Preprocessing } from "../../kinds/index.ts";
+import type { Dataset } from "../../kinds/index.ts";
 import type { Host } from "../../runtime/index.ts";
 import {
   add,
@@ -19,7 +19,7 @@ import {
 } from "../../tensor/index.ts";
 import { type Plan, probeLoop, type Values, type View } from "../../training/index.ts";
 import type { RobustnessPoint } from "../results.ts";
-import { attackScale, withInputs } from "./corruptions.ts";
+import { attackScale, type Spoilable, withInputs } from "./corruptions.ts";
 
 /** Radii in pixel units (images) or standardised units of numeric columns (tables). */
 export const radii = {
@@ -52,12 +52,12 @@ function ascend(view: View, x: Tensor, extra: Readonly<Record<string, Tensor>>, 
 }
 
 /** Inputs changed against the model by `steps` steps of projected gradient ascent, from the clean ones. */
-async function attacked(
+export async function attacked(
   host: Host,
   plan: Plan,
   values: Values,
   data: Dataset,
-  pre: Preprocessing,
+  pre: Spoilable,
   ball: Norm,
   radius: number,
   steps: number,
@@ -93,7 +93,7 @@ export async function attackPoints(
   plan: Plan,
   values: Values,
   data: Dataset,
-  pre: Preprocessing,
+  pre: Spoilable,
   score: (data: Dataset) => Promise<number>,
 ): Promise<RobustnessPoint[]> {
   const at = radii[pre.kind];

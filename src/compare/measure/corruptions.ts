@@ -2,6 +2,10 @@ import { type NdArray, sizeOf } from "../../array/ndarray.ts";
 import type { Stream } from "../../array/random.ts";
 import type { Dataset, Preprocessing } from "../../kinds/index.ts";
 
+/** Of data whose numbers can be moved a little; the ids of texts cannot. */
+export type Spoilable = Exclude<Preprocessing, { kind: "text" }>;
+export const isSpoilable = (pre: Preprocessing): pre is Spoilable => pre.kind !== "text";
+
 /** One way of spoiling data, at three strengths. */
 export interface Corruption {
   readonly kind: string;
@@ -11,24 +15,31 @@ export interface Corruption {
   apply(x: Float32Array, strength: number, stream: Stream): Float32Array;
 }
 
-/** Images [n, c, h, w] of encoded pixels: decoded to [0, 1], changed, clipped, encoded again. */
-function imageCorruptions(pre: Extract<Preprocessing, { kind: "image" }>): Corruption[] {
-  const [channels, height, width] = pre.shape;
-  const plane = height * width;
-  type Change = (pixels: Float64Array, strength: number, stream: Stream) => Float64Array;
-  const onPixels =
-    (change: Change): Corruption["apply"] =>
-    (x, strength, stream) => {
-      const result = new Float32Array(x.length);
-      for (let start = 0, i = 0; start < x.length; start += plane, i++) {
-        const { mean, spread } = { mean: pre.mean[i % channels], spread: pre.spread[i % channels] };
-        const pixels = Float64Array.from(x.subarray(start, start + plane), (v) => v * spread + mean);
-        const changed = change(pixels, strength, stream);
-        for (let j = 0; j < plane; j++)
-          result[start + j] = (Math.min(1, Math.max(0, changed[j])) - mean) / spread;
-      }
-      return result;
-    };
+/** A change of one channel of one image, pixels from 0 to 1. */
+export type Change = (pixels: Float64Array, strength: number, stream: Stream) => Float64Array;
+
+type ImageFacts = Extract<Preprocessing, { kind: "image" }>;
+type TableFacts = Extract<Preprocessing, { kind: "table" }>;
+
+/** A change on images [n, c, h, w] of encoded pixels: decoded to [0, 1], changed, clipped, encoded again. */
+export const onPixels =
+  (pre: ImageFacts, change: Change): Corruption["apply"] =>
+  (x, strength, stream) => {
+    const [channels, height, width] = pre.shape;
+    const plane = height * width;
+    const result = new Float32Array(x.length);
+    for (let start = 0, i = 0; start < x.length; start += plane, i++) {
+      const { mean, spread } = { mean: pre.mean[i % channels], spread: pre.spread[i % channels] };
+      const pixels = Float64Array.from(x.subarray(start, start + plane), (v) => v * spread + mean);
+      const changed = change(pixels, strength, stream);
+      for (let j = 0; j < plane; j++)
+        result[start + j] = (Math.min(1, Math.max(0, changed[j])) - mean) / spread;
+    }
+    return result;
+  };
+
+function imageCorruptions(pre: ImageFacts): Corruption[] {
+  const [, height, width] = pre.shape;
   const noise: Change = (p, s, stream) => {
     const e = stream.normal(p.length).data as Float64Array;
     return p.map((v, i) => v + s * e[i]);
@@ -42,25 +53,25 @@ function imageCorruptions(pre: Extract<Preprocessing, { kind: "image" }>): Corru
       kind: "noise",
       unit: "standard deviation in pixel units",
       strengths: [0.1, 0.2, 0.3],
-      apply: onPixels(noise),
+      apply: onPixels(pre, noise),
     },
     {
       kind: "blur",
       unit: "sigma in pixels",
       strengths: [0.5, 0.75, 1],
-      apply: onPixels((p, s) => blurred(p, height, width, s)),
+      apply: onPixels(pre, (p, s) => blurred(p, height, width, s)),
     },
     {
       kind: "contrast",
       unit: "share of contrast taken away",
       strengths: [0.3, 0.5, 0.7],
-      apply: onPixels(contrast),
+      apply: onPixels(pre, contrast),
     },
     {
       kind: "brightness",
       unit: "added, in pixel units",
       strengths: [0.1, 0.2, 0.3],
-      apply: onPixels((p, s) => p.map((v) => v + s)),
+      apply: onPixels(pre, (p, s) => p.map((v) => v + s)),
     },
     {
       kind: "pixelation",
@@ -68,13 +79,13 @@ function imageCorruptions(pre: Extract<Preprocessing, { kind: "image" }>): Corru
       strengths: [
         ...new Set([2, 3, 4].map((k) => Math.max(2, Math.round((k * Math.min(height, width)) / 16)))),
       ],
-      apply: onPixels((p, s) => pixelated(p, height, width, s)),
+      apply: onPixels(pre, (p, s) => pixelated(p, height, width, s)),
     },
   ];
 }
 
 /** Gaussian blur, borders repeated. */
-function blurred(p: Float64Array, height: number, width: number, sigma: number): Float64Array {
+export function blurred(p: Float64Array, height: number, width: number, sigma: number): Float64Array {
   const reach = Math.ceil(3 * sigma);
   const weights = Float64Array.from({ length: 2 * reach + 1 }, (_, i) =>
     Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)),
@@ -95,7 +106,7 @@ function blurred(p: Float64Array, height: number, width: number, sigma: number):
 }
 
 /** Blocks replaced by their means. */
-function pixelated(p: Float64Array, height: number, width: number, side: number): Float64Array {
+export function pixelated(p: Float64Array, height: number, width: number, side: number): Float64Array {
   const across = Math.ceil(width / side);
   const sums = new Float64Array(across * Math.ceil(height / side));
   const counts = new Float64Array(sums.length);
@@ -108,43 +119,56 @@ function pixelated(p: Float64Array, height: number, width: number, side: number)
   return p.map((_, at) => sums[block(at)] / counts[block(at)]);
 }
 
-/** Tables [n, features]: noise in units of a column's spread, and values gone missing and filled as in training. */
-function tableCorruptions(pre: Extract<Preprocessing, { kind: "table" }>): Corruption[] {
-  const { columns } = pre;
-  const width = columns.reduce((n, column) => n + column.width, 0);
-  const numbers = columns.filter((column) => column.kind === "number");
+const widthOf = ({ columns }: TableFacts): number => columns.reduce((n, column) => n + column.width, 0);
+
+/** Normal noise on the numbers of a table, in their spreads. */
+export const withNoise =
+  (pre: TableFacts): Corruption["apply"] =>
+  (x, strength, stream) => {
+    const width = widthOf(pre);
+    const numbers = pre.columns.filter((column) => column.kind === "number");
+    const result = Float32Array.from(x);
+    const e = stream.normal((x.length / width) * numbers.length).data as Float64Array;
+    for (let row = 0, k = 0; row < x.length; row += width)
+      for (const column of numbers) result[row + column.at] += strength * e[k++];
+    return result;
+  };
+
+/** A share of the values of a table as if they were missing. */
+export const withMissing =
+  (pre: TableFacts): Corruption["apply"] =>
+  (x, strength, stream) => {
+    const { columns } = pre;
+    const width = widthOf(pre);
+    const result = Float32Array.from(x);
+    const u = stream.uniform((x.length / width) * columns.length).data as Float64Array;
+    for (let row = 0, k = 0; row < x.length; row += width)
+      for (const column of columns) {
+        if (u[k++] >= strength) continue;
+        const blank = column.kind === "number" ? (column.fill - column.mean) / column.spread : 0;
+        result.fill(blank, row + column.at, row + column.at + column.width);
+      }
+    return result;
+  };
+
+/** Tables: noise on the numbers, and missing values. */
+function tableCorruptions(pre: TableFacts): Corruption[] {
   const noise: Corruption = {
     kind: "noise",
     unit: "standard deviation in units of a column's spread",
     strengths: [0.1, 0.3, 0.6],
-    apply(x, strength, stream) {
-      const result = Float32Array.from(x);
-      const e = stream.normal((x.length / width) * numbers.length).data as Float64Array;
-      for (let row = 0, k = 0; row < x.length; row += width)
-        for (const column of numbers) result[row + column.at] += strength * e[k++];
-      return result;
-    },
+    apply: withNoise(pre),
   };
   const missing: Corruption = {
     kind: "missing values",
     unit: "share of values",
     strengths: [0.1, 0.2, 0.4],
-    apply(x, strength, stream) {
-      const result = Float32Array.from(x);
-      const u = stream.uniform((x.length / width) * columns.length).data as Float64Array;
-      for (let row = 0, k = 0; row < x.length; row += width)
-        for (const column of columns) {
-          if (u[k++] >= strength) continue;
-          const blank = column.kind === "number" ? (column.fill - column.mean) / column.spread : 0;
-          result.fill(blank, row + column.at, row + column.at + column.width);
-        }
-      return result;
-    },
+    apply: withMissing(pre),
   };
-  return numbers.length > 0 ? [noise, missing] : [missing];
+  return pre.columns.some((column) => column.kind === "number") ? [noise, missing] : [missing];
 }
 
-export const corruptionsFor = (pre: Preprocessing): Corruption[] =>
+export const corruptionsFor = (pre: Spoilable): Corruption[] =>
   pre.kind === "image" ? imageCorruptions(pre) : tableCorruptions(pre);
 
 /** The data set with other inputs. */
@@ -155,11 +179,7 @@ export function withInputs(data: Dataset, x: Float32Array): Dataset {
 }
 
 /** Data that looks like the real thing at a glance but means nothing, by name. */
-export function outsiders(
-  data: Dataset,
-  pre: Preprocessing,
-  stream: Stream,
-): Readonly<Record<string, Dataset>> {
+export function outsiders(data: Dataset, pre: Spoilable, stream: Stream): Readonly<Record<string, Dataset>> {
   const x = data.inputs.x.data as Float32Array;
   if (pre.kind === "table")
     return { "shuffled columns": withInputs(data, shuffledColumns(x, data.size, pre, stream)) };
@@ -197,7 +217,7 @@ function shuffledColumns(
 }
 
 /** How far an encoded number moves for one unit of pixel (images) or standardised value (tables), and its allowed range; 0 where attacks must not touch it. */
-export function attackScale(pre: Preprocessing): {
+export function attackScale(pre: Spoilable): {
   readonly unit: Float32Array;
   readonly low: Float32Array;
   readonly high: Float32Array;
@@ -228,11 +248,16 @@ export interface Spoiled {
 const remembered = new WeakMap<Dataset, readonly Spoiled[]>();
 
 /** A data set under every corruption and strength; drawn from the seed, so that all candidates meet the same. */
-export function spoiledBy(data: Dataset, pre: Preprocessing, random: Stream): readonly Spoiled[] {
+export function spoiledBy(
+  data: Dataset,
+  pre: Spoilable,
+  random: Stream,
+  corruptions = corruptionsFor(pre),
+): readonly Spoiled[] {
   const known = remembered.get(data);
   if (known !== undefined) return known;
   const x = data.inputs.x.data as Float32Array;
-  const made = corruptionsFor(pre).flatMap(({ kind, strengths, apply }) =>
+  const made = corruptions.flatMap(({ kind, strengths, apply }) =>
     strengths.map((strength) => ({
       kind,
       strength,

@@ -13,6 +13,7 @@ import {
   logProbabilities,
   macroF1,
   mae,
+  meanIou,
   negativeLogLikelihood,
   r2,
   rmse,
@@ -31,6 +32,13 @@ export const known = (scores: Readonly<Record<string, number | undefined>>): Sco
 const labelsOf = (data: Dataset) => data.target.data as Int32Array;
 const truthOf = (data: Dataset) => data.target as NdArray<"float32">;
 
+/** Probabilities of pixels [n, height, width, classes] as rows, and the class number of each. */
+function pixelwise(predicted: Predicted, data: Dataset): readonly [Predicted, Int32Array] {
+  const { shape } = predicted;
+  const classes = shape[shape.length - 1];
+  return [{ ...predicted, shape: [predicted.data.length / classes, classes] } as Predicted, labelsOf(data)];
+}
+
 /** The metrics of a prediction in the target's own units. */
 export function scoresOf(predicted: Predicted, data: Dataset, pre: Preprocessing): Scores {
   if (data.task === "classification") {
@@ -45,14 +53,24 @@ export function scoresOf(predicted: Predicted, data: Dataset, pre: Preprocessing
       calibrationError: calibration(predicted, labels).error,
     });
   }
+  if (data.task === "segmentation") {
+    const [pixels, labels] = pixelwise(predicted, data);
+    return known({
+      meanIou: meanIou(pixels, labels),
+      // 2 |A and B| / (|A| + |B|) by class is F1
+      dice: macroF1(pixels, labels),
+      pixelAccuracy: accuracy(pixels, labels),
+    });
+  }
   const own = inOwnUnits(predicted, pre.targetScale);
   const truth = inOwnUnits(truthOf(data), pre.targetScale);
   return known({ rmse: rmse(own, truth), mae: mae(own, truth), r2: r2(own, truth) });
 }
 
-/** The one number that robustness curves show: accuracy, or RMSE in the target's own unit. */
+/** The one number that robustness curves show: accuracy, mean IoU, or RMSE in the target's own unit. */
 export function headScore(predicted: Predicted, data: Dataset, pre: Preprocessing): number {
   if (data.task === "classification") return accuracy(predicted, labelsOf(data));
+  if (data.task === "segmentation") return meanIou(...pixelwise(predicted, data));
   return rmse(inOwnUnits(predicted, pre.targetScale), inOwnUnits(truthOf(data), pre.targetScale));
 }
 

@@ -11,7 +11,9 @@ import { differencesSection } from "./sections/differences.ts";
 import { headline } from "./sections/headline.ts";
 import { environmentSection, protocolSection } from "./sections/protocol.ts";
 import { robustnessSection } from "./sections/robustness.ts";
+import { settingSection } from "./sections/setting.ts";
 import { spectraSection } from "./sections/spectra.ts";
+import { foreignSection, kindsSection, studySection } from "./sections/study.ts";
 import { tableSection } from "./sections/table.ts";
 import { style } from "./style.ts";
 import { type ModelView, type View, viewOf } from "./view.ts";
@@ -43,7 +45,8 @@ export function reportHtml(comparison: Comparison): string {
 function pageOf(comparison: Comparison, metric: Metric, thrifty: boolean): string {
   const view = viewOf(comparison, metric, thrifty);
   const { data } = comparison.setting;
-  const title = `${data.name}: Ockham comparison`;
+  const kind = comparison.setting.study === undefined ? "comparison" : "noise study";
+  const title = `${data.name}: Ockham ${kind}`;
   const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
   return html`<!doctype html>
 <html lang="en">
@@ -56,7 +59,7 @@ function pageOf(comparison: Comparison, metric: Metric, thrifty: boolean): strin
 </head>
 <body>
 <a class="skip" href="#headline">Skip to the outcome</a>
-<header class="masthead"><div class="room">${logo}<span class="brand">Ockham</span><span class="what">comparison on ${data.name}</span>${themeButton}</div></header>
+<header class="masthead"><div class="room">${logo}<span class="brand">Ockham</span><span class="what">${kind} on ${data.name}</span>${themeButton}</div></header>
 <main class="room">
 ${headline(view)}
 ${tabs(view)}
@@ -90,6 +93,7 @@ function tabs({ models }: View): Html {
 
 const SECTIONS: readonly ((view: View, model: ModelView) => Html)[] = [
   tableSection,
+  settingSection,
   costSection,
   differencesSection,
   curvesSection,
@@ -99,13 +103,25 @@ const SECTIONS: readonly ((view: View, model: ModelView) => Html)[] = [
   confusionSection,
 ];
 
-const HEADING = /<section class="part" id="([^"]+)"><h3>([^<]+)<\/h3>/;
+/** A study begins with its own tables; what every comparison shows comes after. */
+const STUDIED: typeof SECTIONS = [
+  studySection,
+  kindsSection,
+  foreignSection,
+  robustnessSection,
+  calibrationSection,
+  tableSection,
+  costSection,
+  curvesSection,
+];
+
+const HEADING = /<section class="part" id="([^"]+)"><h3>([^<]+)<\/h3>/g;
 
 function modelSection(view: View, model: ModelView): Html {
-  const sections = SECTIONS.map((section) => section(view, model)).filter((each) => each.html !== "");
+  const shown = view.comparison.setting.study === undefined ? SECTIONS : STUDIED;
+  const sections = shown.map((section) => section(view, model)).filter((each) => each.html !== "");
   const links = sections.flatMap(({ html: markup }) => {
-    const found = HEADING.exec(markup);
-    return found === null ? [] : [trusted(`<a href="#${found[1]}">${found[2]}</a>`)];
+    return [...markup.matchAll(HEADING)].map(([, id, title]) => trusted(`<a href="#${id}">${title}</a>`));
   });
   const tabbed = view.models.length > 1 ? " tabbed" : "";
   return html`<section class="model${tabbed}" id="${model.id}" data-model aria-label="${model.model}"><h2>${model.model}</h2><nav class="contents" aria-label="Sections of ${model.model}">${links}</nav>${sections}</section>`;

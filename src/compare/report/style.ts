@@ -111,12 +111,17 @@ tbody th{font-weight:560}
 .badge.unsure{color:var(--muted);font-weight:450}
 .sign{font-size:.72rem;margin-left:5px;vertical-align:1px}
 .results.main th.number{max-width:8.4em}
+.shade{display:inline-block;margin:-5px -7px;padding:5px 7px;border-radius:6px}
+.shade.better{background:color-mix(in srgb,var(--better) var(--depth),transparent)}
+.shade.worse{background:color-mix(in srgb,var(--worse) var(--depth),transparent)}
 .tally{display:flex;gap:3px;margin:0 0 16px;font-size:.88rem}
 .tally span{padding:5px 12px;white-space:nowrap;border-top:5px solid;min-width:max-content}
 .tally b{font-weight:680}
 .tally .better{color:var(--better)}
 .tally .worse{color:var(--worse)}
 .tally .unsure{color:var(--muted);border-top-color:var(--line)}
+.shades caption{text-align:left;padding:9px 11px 5px;font-weight:560}
+.shades td{background:color-mix(in srgb,var(--accent) var(--shade),transparent)}
 .plain td,.plain th{vertical-align:top}
 .method code{background:var(--panel);border-radius:5px;padding:1px 6px;white-space:nowrap}
 .reason{overflow-wrap:anywhere}

@@ -78,6 +78,13 @@ const trunkLeaves = (model: Model): Leaf[] =>
     }));
 
 function ownOf(params: Params, { model }: About, key: Key): Own {
+  if (model.inputs.ids !== undefined)
+    throw new OckhamError(
+      "conflict",
+      "adamixup",
+      "adamixup blends examples, and ids are numbers of tokens, which have no middle",
+      "leave it out for texts",
+    );
   const one = Object.fromEntries(Object.entries(model.inputs).map(([name, s]) => [name, fill([1, ...s], 0)]));
   const width = featuresOf(model.apply(params, one).activations, one).shape[1];
   const policy = trunkLeaves(model);

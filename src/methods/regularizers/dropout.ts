@@ -1,6 +1,18 @@
 import { nearest, OckhamError } from "../../error.ts";
 import { type Model, method, type Step, share, text } from "../../kinds/index.ts";
-import { bernoulli, cast, div, equal, fill, fold, keyOf, mean, mul, sub } from "../../tensor/index.ts";
+import {
+  bernoulli,
+  cast,
+  div,
+  equal,
+  fill,
+  fold,
+  keyOf,
+  mean,
+  mul,
+  sub,
+  type Tensor,
+} from "../../tensor/index.ts";
 
 function checkLayer(model: Model, name: string): void {
   if (name === "" || model.places.includes(name)) return;
@@ -13,6 +25,10 @@ function checkLayer(model: Model, name: string): void {
   );
 }
 
+/** A vector for each example, or for each token of a text. */
+const isDense = (x: Tensor, { inputs }: Model): boolean =>
+  x.shape.length === 2 || (x.shape.length === 3 && inputs.ids !== undefined);
+
 /**
  * Dropout: sets random entries of activations to zero in training.
  *
@@ -20,8 +36,8 @@ function checkLayer(model: Model, name: string): void {
  *
  * No unit can rely on another one being there; the trained model acts as an average of many thinned ones. The
  * mean is kept, so evaluation changes nothing. All evaluations of one step see the same masks. `layer` names
- * one activation; unless told, all that are vectors [n, units], so no images of a convolution, whose entries
- * stand in for their neighbours. Never the inputs or the prediction. Throws `unknown-name`.
+ * one activation; unless told, all that are vectors [n, units], and those of a text's tokens, so no images of a
+ * convolution, whose entries stand in for their neighbours. Never the inputs or the prediction. Throws `unknown-name`.
  */
 export const dropout = method("dropout", {
   summary: "sets random activations to zero in training",
@@ -80,7 +96,7 @@ export const dropout = method("dropout", {
   create: ({ probability, layer: only }) => ({
     layer(x, name, { mode, key, about }) {
       checkLayer(about.model, only);
-      if (mode !== "train" || (only === "" ? x.shape.length !== 2 : only !== name)) return x;
+      if (mode !== "train" || (only === "" ? !isDense(x, about.model) : only !== name)) return x;
       const kept = sub(1, probability);
       const mask = cast(bernoulli(fold(key, name), kept, x.shape), x.dtype);
       return mul(x, div(mask, kept));

@@ -1,5 +1,5 @@
 import { fromNested } from "../../array/ndarray.ts";
-import { type About, type Batch, positive, transform } from "../../kinds/index.ts";
+import { type About, type Batch, checkBlendable, positive, transform } from "../../kinds/index.ts";
 import {
   add,
   beta,
@@ -56,6 +56,7 @@ export const mixup = transform("mixup", {
   create:
     ({ strength }) =>
     (batch, key) => {
+      checkBlendable("mixup", batch.inputs);
       const n = batch.target.shape[0];
       const order = permutation(fold(key, "pairs"), n);
       const g = beta(fold(key, "blend"), strength, strength, []);

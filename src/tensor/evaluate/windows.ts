@@ -19,9 +19,17 @@ interface Geometry extends Pick<Window, "strides" | "padding"> {
   readonly dilation?: readonly number[];
 }
 
-/** Numbers for two spatial axes; one axis is a plane of height 1. */
-const two = (values: readonly number[], filler: number): readonly number[] =>
-  values.length === 1 ? [filler, values[0]] : values;
+/** Numbers for three spatial axes: of those that are missing in front, each is `filler`. */
+const three = (values: readonly number[], filler: number): readonly number[] => [
+  ...Array(3 - values.length).fill(filler),
+  ...values,
+];
+
+/** Where along one axis a window's entry lies: on `input` for the place `output`. */
+interface Place {
+  readonly input: number;
+  readonly output: number;
+}
 
 /** All runs of a window of sizes `kernel` over a plane of sizes `size`, in the order of the window's entries. */
 function runsOf(
@@ -30,26 +38,42 @@ function runsOf(
   kernel: readonly number[],
   g: Geometry,
 ): Run[] {
-  const [[height, width], [outY, outX], [kernelY, kernelX]] = [size, out, kernel].map((s) => two(s, 1));
-  const [strideY, step] = two(g.strides, 1);
-  const [dilationY, dilationX] = two(g.dilation ?? size.map(() => 1), 1);
-  const [lowY, lowX] = two(
+  const [depth, height, width] = three(size, 1);
+  const [outZ, outY, outX] = three(out, 1);
+  const [kernelZ, kernelY, kernelX] = three(kernel, 1);
+  const [strideZ, strideY, step] = three(g.strides, 1);
+  const [dilationZ, dilationY, dilationX] = three(g.dilation ?? size.map(() => 1), 1);
+  const [lowZ, lowY, lowX] = three(
     g.padding.map(([low]) => low),
     0,
   );
+  const along = (places: number, stride: number, shift: number, below: number): Place[] =>
+    Array.from({ length: places }, (_, output) => ({ output, input: output * stride + shift })).filter(
+      ({ input }) => input >= 0 && input < below,
+    );
   const runs: Run[] = [];
-  for (let ky = 0; ky < kernelY; ky++)
-    for (let kx = 0; kx < kernelX; kx++) {
-      const shift = kx * dilationX - lowX;
-      const first = Math.max(0, Math.ceil(-shift / step));
-      const count = Math.min(outX, Math.ceil((width - shift) / step)) - first;
-      for (let oy = 0; oy < outY && count > 0; oy++) {
-        const y = oy * strideY + ky * dilationY - lowY;
-        if (y < 0 || y >= height) continue;
-        const input = y * width + first * step + shift;
-        runs.push({ output: oy * outX + first, input, kernel: ky * kernelX + kx, count, step });
+  for (let kz = 0; kz < kernelZ; kz++) {
+    const planes = along(outZ, strideZ, kz * dilationZ - lowZ, depth);
+    for (let ky = 0; ky < kernelY; ky++) {
+      const rows = along(outY, strideY, ky * dilationY - lowY, height);
+      for (let kx = 0; kx < kernelX; kx++) {
+        const shift = kx * dilationX - lowX;
+        const first = Math.max(0, Math.ceil(-shift / step));
+        const count = Math.min(outX, Math.ceil((width - shift) / step)) - first;
+        if (count <= 0) continue;
+        const entry = (kz * kernelY + ky) * kernelX + kx;
+        for (const z of planes)
+          for (const y of rows)
+            runs.push({
+              output: (z.output * outY + y.output) * outX + first,
+              input: (z.input * height + y.input) * width + first * step + shift,
+              kernel: entry,
+              count,
+              step,
+            });
       }
     }
+  }
   return runs;
 }
 

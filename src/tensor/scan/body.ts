@@ -56,7 +56,6 @@ export function givenTo({ inputs, attributes: { body } }: Node<"scan">) {
   };
 }
 
-/** Literals belong to every body that uses them. */
 const isLiteral = (node: Node): boolean => node.op === "constant" || literalValue(node) !== undefined;
 
 /** What the graph of `wanted` takes from outside. */
@@ -67,7 +66,8 @@ export interface Outside {
 
 /**
  * What the graph of a body takes from outside: of the nodes that no stand-in in `given` reaches, those that others
- * read, so that nothing is computed at each step that is the same at all. `renamed` has what certain nodes stand for.
+ * read, so that nothing is computed at each step that is the same at all; literals made within the body stay there.
+ * `renamed` has what certain nodes stand for.
  */
 export function outsideOf(
   wanted: readonly Node[],
@@ -85,7 +85,9 @@ export function outsideOf(
     for (const i of node.inputs) read.add(i);
   }
   const own = new Set(given);
-  const names = [...read].filter((n) => !own.has(n) && (!inside.has(n) || renamed.has(n)) && !isLiteral(n));
+  const names = [...read].filter(
+    (n) => !own.has(n) && (!inside.has(n) || renamed.has(n)) && !(isLiteral(n) && n.id > first),
+  );
   return { names, tensors: names.map((n) => renamed.get(n) ?? n) };
 }
 

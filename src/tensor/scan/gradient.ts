@@ -1,8 +1,9 @@
 import { add } from "../elementwise.ts";
-import { ancestors, input, make, type Node, type Primitive, type Tensor } from "../graph.ts";
+import { ancestors, input, make, type Node, nodeOf, type Primitive, type Tensor } from "../graph.ts";
+import { matmul } from "../products.ts";
 import { makeScan } from "../scan.ts";
 import { isFloat } from "../shapes.ts";
-import { zerosLike } from "../shaping.ts";
+import { reshape, zerosLike } from "../shaping.ts";
 import { asNodes, givenTo, type Reading, readOf, scanOf, standInsOf, varying } from "./body.ts";
 
 /** The gradients of `outputs`, weighted by `seeds`, in each of `wrt`; null where there is no dependence. */
@@ -29,7 +30,8 @@ const remade: ReadonlySet<Primitive> = new Set<Primitive>([
 
 /**
  * The gradients of a scan's inputs (null: none): a scan the other way. It carries the gradients in what was carried,
- * and the sums over the steps of those in what is the same for all; what it needs of the steps is read off the scan.
+ * and the sums over the steps of those in what is the same for all, but for products, which are summed after it as one; what
+ * it needs of the steps is read off the scan.
  */
 export function pullBackScan(
   loop: Node<"scan">,
@@ -40,7 +42,10 @@ export function pullBackScan(
   const given = givenTo(loop);
   const step = backwardStep(loop, seeded, cotangents);
   const { ofCarry, ofSlices, ofOutside } = step;
-  const summed = body.outside.map((t, i) => (ofOutside[i] === null ? null : input("sum", t.shape, t.dtype)));
+  const products = ofOutside.map(productOf);
+  const summed = body.outside.map((t, i) =>
+    ofOutside[i] === null || products[i] !== null ? null : input("sum", t.shape, t.dtype),
+  );
   const sums = summed.flatMap((sum, i) =>
     sum === null ? [] : [{ sum, next: add(sum, ofOutside[i] as Tensor) }],
   );
@@ -48,7 +53,7 @@ export function pullBackScan(
     ...step.carried.map(({ index, seed }) => ofCarry[index] ?? zerosLike(seed)),
     ...sums.map((s) => s.next),
   ];
-  const results = ofSlices.filter((t) => t !== null);
+  const results = [...ofSlices, ...products.flatMap((factors) => factors ?? [])].filter((t) => t !== null);
   const kept = keptOf(loop, [...next, ...results], readOfAll(seeded, loop));
   const slices = [
     ...step.stacked.map(({ seed, gradient }) => ({ slice: seed, all: gradient })),
@@ -72,8 +77,21 @@ export function pullBackScan(
   return [
     ...body.carry.map((_, i) => (step.carried[carried]?.index === i ? last(carried++) : null)),
     ...ofSlices.map((t) => (t === null ? null : stackOf(backward, t))),
-    ...summed.map((sum) => (sum === null ? null : last(at++))),
+    ...summed.map((sum, i) => {
+      const factors = products[i];
+      if (factors === null) return sum === null ? null : last(at++);
+      const [a, b] = factors.map((t) => reshape(stackOf(backward, t), [-1, t.shape[1]]));
+      return matmul(a, b, { transposeA: true });
+    }),
   ];
+}
+
+/** The factors of a^T b, where a gradient is that: the sum of it over the steps is one product of all their rows. */
+function productOf(gradient: Tensor | null): readonly [Tensor, Tensor] | null {
+  const node = gradient === null ? null : nodeOf(gradient);
+  if (node?.op !== "matmul" || node.inputs.some(({ shape }) => shape.length > 2)) return null;
+  const { transposeA, transposeB } = node.attributes;
+  return transposeA && !transposeB ? [node.inputs[0], node.inputs[1]] : null;
 }
 
 const readOfAll = (seeded: readonly Seeded[], { attributes: { body } }: Node<"scan">): Node[] =>

@@ -9,7 +9,7 @@ const MOST_POINTS = 60;
 /** Loss in training and validation, and the validation score, by epoch. */
 export function curvesSection(view: View, model: ModelView): Html {
   const { rows, note } = drawnRows(view, model);
-  const followed = metricOf(view, "accuracy", "r2");
+  const followed = metricOf(view, "accuracy", "r2", "nextTokenAccuracy");
   const validationLoss = curvesOf(view, rows, "validation", (point) => point.validationLoss);
   const trainLoss = curvesOf(view, rows, "train", (point) => point.trainLoss);
   const score = curvesOf(view, rows, "validation", (point) => point.validationScore);
@@ -22,7 +22,7 @@ export function curvesSection(view: View, model: ModelView): Html {
       ? nothing
       : figure(view, "wide", (options) => learningCurves(loss, { ...options, title: "Loss" }));
   const scores =
-    score.length === 0
+    score.length === 0 || view.comparison.setting.protocol !== undefined
       ? nothing
       : figure(view, "wide", (options) =>
           learningCurves(

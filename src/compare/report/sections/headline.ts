@@ -14,14 +14,17 @@ import { type Html, html, nothing } from "../escape.ts";
 import { heading } from "../figures.ts";
 import type { View } from "../view.ts";
 import { badge } from "./marks.ts";
+import { studyTiles } from "./study.ts";
 
 /** What came out, before anything else: who won, by how much, at what price, and on what evidence. */
 export function headline(view: View): Html {
   const { comparison } = view;
   const { setting, outcome } = comparison;
   const winner = outcome.rows.find((row) => row.candidate === outcome.winner);
+  const studied = setting.study !== undefined;
   const [lead, ...rest] = outcome.words;
   const facts = [
+    ...(setting.protocol === undefined ? [] : [`setting ${setting.protocol.id}`]),
     counted(setting.candidates.length, "candidate"),
     counted(setting.seeds.length, "seed"),
     counted(comparison.trials.length, "trial"),
@@ -29,9 +32,9 @@ export function headline(view: View): Html {
   ];
   return html`<section class="hero" aria-labelledby="headline">
 <p class="eyebrow">${facts.join(" · ")}</p>
-<h1 id="headline">${headlineOf(view, winner)}</h1>
+<h1 id="headline">${studied && winner ? html`Robustness and uncertainty on ${setting.data.name}` : headlineOf(view, winner)}</h1>
 ${stoppedEarly(view)}
-${winner === undefined ? nothing : tiles(view, winner)}
+${winner === undefined ? nothing : studied ? studyTiles(view) : tiles(view, winner)}
 <div class="findings"><h2>What was found</h2>
 ${lead === undefined ? nothing : html`<p class="lead">${lead}</p>`}
 ${rest.length === 0 ? nothing : html`<ul>${rest.map((text) => html`<li>${text}</li>`)}</ul>`}

@@ -1,5 +1,5 @@
 import { counted } from "../../format.ts";
-import type { Chosen, Setting } from "../../results.ts";
+import type { Chosen, ProtocolOf, Setting } from "../../results.ts";
 import { type Html, html } from "../escape.ts";
 import type { View } from "../view.ts";
 
@@ -12,13 +12,20 @@ export function protocolSection(view: View): Html {
 <details><summary>The whole setting</summary><pre tabindex="0">${setting}</pre></details></section>`;
 }
 
+const referenceItem: [string, string] = [
+  "Reference lines",
+  "What simple learners without a network reach on the same splits: they show whether a network is called for at all.",
+];
+
 /** The protocol as titled sentences. */
 export function protocolOf(view: View): [string, string][] {
   const { setting, outcome } = view.comparison;
   const { split } = setting;
   const methods = outcome.rows.filter((row) => row.kind === "candidate").length;
   const score = view.metric.title;
+  const { protocol } = setting;
   return [
+    ...(protocol === undefined ? [] : [["Setting", settingWords(protocol)] as [string, string]]),
     ["Data", dataWords(setting)],
     [
       "Split",
@@ -54,11 +61,30 @@ export function protocolOf(view: View): [string, string][] {
       "Cost",
       "Gradients a step are counted. Time a step is measured in a phase of its own: candidates interleaved, one thread, medians, nothing else training.",
     ],
-    [
-      "Reference lines",
-      "What simple learners without a network reach on the same splits: they show whether a network is called for at all.",
-    ],
+    ...(setting.study !== undefined ? studyItems(setting, setting.study.outside) : []),
+    ...(setting.study === undefined && protocol === undefined ? [referenceItem] : []),
   ];
+}
+
+function settingWords({ id, options, words }: ProtocolOf): string {
+  return `${chosen({ id, options })}. ${words.join(" ")}`;
+}
+
+/** What a noise study measures, beyond what its tables say. */
+function studyItems({ data }: Setting, outside: string | undefined): [string, string][] {
+  const images = data.inputShape.length === 3;
+  const attacks = `FGSM by the plain loss, at ${images ? "1, 2, 4, 8 and 16 of 255 levels a pixel" : "0.05 to 0.8 spreads of every numeric column"}, on 300 test rows.`;
+  const items: [string, string][] = [
+    [
+      "Corruptions",
+      `Five severities each, drawn from the seed so that all candidates meet the same; on the first 500 test rows.${images ? " Levels of noise follow Hendrycks and Dietterich (2019)." : ""}`,
+    ],
+    ["Attacks", attacks],
+  ];
+  if (data.task !== "classification") return items;
+  const other = outside === undefined ? "" : ` and 1,000 examples of ${outside}`;
+  const made = images ? "random values, shuffled pixels, inverted images" : "random values, shuffled columns";
+  return [...items, ["Foreign data", `As many made examples as test rows, of each of ${made}${other}.`]];
 }
 
 function dataWords({ data }: Setting): string {
@@ -75,7 +101,10 @@ function splitWords({ split, data }: Setting): string {
   const words: Readonly<Record<string, string>> = {
     random: `drawn anew for each seed${data.task === "classification" ? ", with the classes in the same shares" : ""}`,
     group: "drawn anew for each seed, with no group on both sides",
-    time: "by time: trained on the past, tested on what came after",
+    time:
+      data.task === "tokens"
+        ? "by position: trained on what comes first in the text, tested on what comes last"
+        : "by time: trained on the past, tested on what came after",
   };
   return Object.hasOwn(words, split.by) ? words[split.by] : `by ${split.by}`;
 }

@@ -32,12 +32,13 @@ export function robustnessSection(view: View, model: ModelView): Html {
     return figure(view, "wide", (options) => robustnessCurves(data, { ...options, title }));
   };
   const attacks = kinds.filter(isAttack);
+  const graded = view.comparison.setting.study !== undefined;
   const corruptions = kinds.filter((kind) => !isAttack(kind));
   return part(
     `${model.id}-robustness`,
     "Robustness",
     `The same test data made harder: a flatter curve is a sturdier model. Corruptions are chance; attacks move each input on purpose to fool the model, by at most the radius.${note}`,
-    chart(corruptions, `${capitalised(metric.title)} under corruption`, "strength"),
+    chart(corruptions, `${capitalised(metric.title)} under corruption`, graded ? "severity" : "strength"),
     chart(attacks, `${capitalised(metric.title)} under attack`, "radius"),
   );
 }

@@ -17,7 +17,7 @@ import { heading, part } from "../figures.ts";
 import type { ModelView, View } from "../view.ts";
 import { badge, intervalGraph, sign } from "./marks.ts";
 
-interface Column {
+export interface Column {
   readonly title: string;
   readonly doc?: string;
   readonly numeric: boolean;
@@ -64,7 +64,7 @@ function tally(view: View, model: ModelView): Html {
   return html`<div class="tally" aria-label="${counted(says.length, "method")} against plain training in ${view.metric.title}">${shares}</div>`;
 }
 
-function nameColumn(view: View): Column {
+export function nameColumn(view: View): Column {
   const { winner } = view.comparison.outcome;
   return {
     title: "Method",
@@ -142,16 +142,20 @@ function differenceColumns(view: View, model: ModelView): Column[] {
 }
 
 const BESIDE = ["calibrationError", "corruption"];
+/** Of a setting's own measures, so many. */
+const MOST_OWN = 2;
 
 function besideColumns(view: View, model: ModelView): Column[] {
   const { comparison, metric } = view;
+  const own = (comparison.setting.protocol?.measures ?? []).map(({ name }) => name);
+  const shown = [...BESIDE, ...own.filter((name) => name !== metric.name).slice(0, MOST_OWN)];
   return comparison.metrics
-    .filter(({ name }) => BESIDE.includes(name) && name !== metric.name)
+    .filter(({ name }) => shown.includes(name) && name !== metric.name)
     .filter(({ name }) => model.rows.some((row) => row.metrics[name] !== undefined))
     .map((each) => metricColumn(view, [...model.rows, ...view.references], each));
 }
 
-function metricColumn(view: View, rows: readonly Row[], metric: Metric): Column {
+export function metricColumn(view: View, rows: readonly Row[], metric: Metric): Column {
   const spread = commonError(rows, metric.name);
   return {
     title: heading(metric),
@@ -197,7 +201,7 @@ function everything(view: View, model: ModelView): Html {
 <details><summary>What the metrics mean</summary><dl class="meanings">${meanings}</dl></details>`;
 }
 
-function sortable(
+export function sortable(
   caption: string,
   columns: readonly Column[],
   rows: readonly Row[],
