@@ -64,7 +64,7 @@ export interface Eigen {
 }
 
 /**
- * The eigenvalues and eigenvectors of symmetric A [..., n, n] (A + A' / 2 is taken), by the Jacobi method: a loop of
+ * The eigenvalues and eigenvectors of symmetric A [..., n, n] ((A + A') / 2 is taken), by the Jacobi method: a loop of
  * about n log n rounds of n / 2 rotations at once. The gradient is finite always: eigenvalues closer than 32 units of
  * rounding count as equal, and equal ones are not rotated among each other. So it is right for functions that do not
  * tell equal eigenvalues apart (sums over eigenvalues); for functions of the whole matrix use `symmetricFunction`. That
