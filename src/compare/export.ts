@@ -81,8 +81,9 @@ function madeBy(preprocessing: Preprocessing, task: Plan["shape"]["task"]) {
   return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
 }
 
-/** Whether a model for this task can be exported: one answer an example, or one a token. */
-export const canExport = (task: Task): boolean => task !== "segmentation";
+/** Whether a model for this task can be exported; a class a pixel cannot. */
+export const canExport = (task: Task): boolean =>
+  task === "classification" || task === "regression" || task === "tokens";
 
 function checkFit({ shape }: Plan, preprocessing: Preprocessing, name: string): void {
   if (!canExport(shape.task))
