@@ -915,7 +915,7 @@ export const registry: readonly Entry[] = [
     kind: "method",
     field: "parametrizations",
     summary: "initial weights and rates by layer, so that feature learning does not depend on width",
-    doc: "The spectral condition: weights and their changes have spectral norms of the order sqrt(out / in), so that features\nchange by as much as they are large, at any width, and the best rate does not move with the width.\n\n  initial w ~ N(0, s^2),  s = gain min(1, sqrt(out / in)) / sqrt(in)          biases as the model has them\n  rate of w = rate out / in          for SGD; rate / in for Adam; biases count as in = 1\n\nKernels with a window are flattened to [out, in]. `explicit` needs no scaled rates: the gradient of each weight\nbecomes sqrt(out / in) g / |g|_2, its spectral norm by Gram iteration, for plain SGD. Equivalent to maximal-update\nparametrization. The change that an optimizer proposes is what is scaled, so weight decay is too.",
+    doc: "The spectral condition: weights and their changes have spectral norms of the order sqrt(out / in), so that features\nchange by as much as they are large, at any width, and the best rate does not move with the width.\n\n  initial w ~ N(0, s^2),  s = gain sqrt(2 / in) min(1, sqrt(out / in))          biases as the model has them\n  rate of w = rate out / in          for SGD; rate / in for Adam; biases count as in = 1\n\nKernels with a window are flattened to [out, in]. `explicit` needs no scaled rates: the gradient of each weight\nbecomes sqrt(out / in) g / |g|_2, its spectral norm by Gram iteration, for plain SGD. Equivalent to maximal-update\nparametrization. The change that an optimizer proposes is what is scaled, so weight decay is too.",
     paper: {
       id: "spectral-condition",
       title: "A Spectral Condition for Feature Learning",
@@ -936,10 +936,10 @@ export const registry: readonly Entry[] = [
         grid: ["sgd", "adam"],
       },
       gain: {
-        default: 1.4142135623730951,
-        doc: "initial size of activations (sqrt 2 keeps it through relu)",
+        default: 1,
+        doc: "initial size of activations, relative to what relu keeps",
         range: "a number above 0",
-        grid: [1, 1.4142135623730951],
+        grid: [0.5, 1, 2],
       },
       explicit: {
         default: false,

@@ -55,7 +55,7 @@ const step = {
  * The spectral condition: weights and their changes have spectral norms of the order sqrt(out / in), so that features
  * change by as much as they are large, at any width, and the best rate does not move with the width.
  *
- *   initial w ~ N(0, s^2),  s = gain min(1, sqrt(out / in)) / sqrt(in)          biases as the model has them
+ *   initial w ~ N(0, s^2),  s = gain sqrt(2 / in) min(1, sqrt(out / in))          biases as the model has them
  *   rate of w = rate out / in          for SGD; rate / in for Adam; biases count as in = 1
  *
  * Kernels with a window are flattened to [out, in]. `explicit` needs no scaled rates: the gradient of each weight
@@ -78,7 +78,7 @@ export const spectralCondition = method("spectral-condition", {
   },
   options: {
     optimizer: oneOf(["sgd", "adam"], "sgd", "whose rates are scaled"),
-    gain: positive(Math.SQRT2, "initial size of activations (sqrt 2 keeps it through relu)", [1, Math.SQRT2]),
+    gain: positive(1, "initial size of activations, relative to what relu keeps", [0.5, 1, 2]),
     explicit: flag(false, "divide gradients by their spectral norm instead of scaling rates"),
   },
   examples: [
@@ -91,7 +91,7 @@ export const spectralCondition = method("spectral-condition", {
         const own = params?.(base, { model } as unknown as About, keyOf([3, 4]));
         return sqrt(div(sum(square(own?.values.w as Tensor)), 100 * 400));
       },
-      output: 2 * 0.5 * (1 / 20),
+      output: 2 * 0.5 * Math.sqrt(2 / 400),
       tolerance: 1e-3,
       source: "by hand: min(1, sqrt(100 / 400)) = 1 / 2; 40,000 draws tell the size to 0.4 %",
     },
@@ -123,7 +123,7 @@ export const spectralCondition = method("spectral-condition", {
         values: Object.fromEntries(
           model.leaves.filter(isWeight).map((leaf) => {
             const [out, into] = unitsOf(leaf);
-            const size = mul(gain, Math.min(1, Math.sqrt(out / into)) / Math.sqrt(into));
+            const size = mul(gain, Math.min(1, Math.sqrt(out / into)) * Math.sqrt(2 / into));
             return [leaf.path, mul(size, normal(fold(key, leaf.path), leaf.shape))];
           }),
         ),
