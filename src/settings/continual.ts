@@ -28,7 +28,7 @@ function classLists(
       "continual.tasks",
       `the ${classes.length} classes of ${name} do not make ${count} tasks of ${least} or more`,
       least * 2 <= classes.length
-        ? `at most ${Math.floor(classes.length / least)} can be had: --set continual.tasks=${Math.floor(classes.length / least)}`
+        ? `ask for fewer: --set continual.tasks=${Math.floor(classes.length / least)}`
         : "let the inputs change: --set continual.scenario=domain",
     );
   const order = random.permutation(classes.length);

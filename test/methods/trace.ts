@@ -6,7 +6,18 @@ import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { sgd } from "../../src/parts/optimizers/sgd.ts";
 import { constant as constantRate } from "../../src/parts/schedules/constant.ts";
 import { evaluate } from "../../src/tensor/evaluate.ts";
-import { fold, input, keyOf, leavesOf, mapTree, oneHot, type Tensor } from "../../src/tensor/index.ts";
+import {
+  cast,
+  fold,
+  input,
+  iota,
+  keyOf,
+  leavesOf,
+  less,
+  mapTree,
+  oneHot,
+  type Tensor,
+} from "../../src/tensor/index.ts";
 import {
   type Initial,
   type Named,
@@ -51,7 +62,7 @@ export function traceWith(
     examples,
     batchSize: rows,
     classes: task === "classification" ? classes : 0,
-    groups: 0,
+    groups: 2,
     stepsPerEpoch: 2,
     steps: 20,
     blank: 0,
@@ -65,7 +76,8 @@ export function traceWith(
   const raw =
     task === "classification" ? input("target", [rows], "int32") : input("target", [rows, model.outputs]);
   const target = task === "classification" ? oneHot(raw, classes) : raw;
-  const drawn: Batch = { inputs: { x }, target, index };
+  const group = cast(less(iota(rows), rows / 2), "int32");
+  const drawn: Batch = { inputs: { x }, target, index, group };
   const scene = { recipe, drawn, states: state.methods, anchor: state.params, count: state.count };
   const key = fold(keyOf([3, 4]), "steps");
   const traced = traceStep({ ...scene, mode: "train", key }, state, initial.leaves);
