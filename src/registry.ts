@@ -1541,19 +1541,9 @@ export const registry: readonly Entry[] = [
     kind: "loss",
     field: "losses",
     summary: "negative log likelihood of the class under softmax",
-    doc: "Cross entropy of logits with class probabilities.\n\n  loss_i = -sum_k target_ik log softmax(prediction_i)_k\n\nThe default for classification. Targets may be soft, so that mixed and smoothed labels need no loss of\ntheir own. prediction, target [n, classes] -> [n], in nats.",
+    doc: "Cross entropy of logits with class probabilities.\n\n  loss_i = -sum_k target_ik log softmax(prediction_i)_k\n\nThe default for classification, and for a class a pixel, where it is the mean over the pixels. Targets may be soft,\nso that mixed and smoothed labels need no loss of their own. prediction, target [n, classes], or\n[n, height, width, classes] -> [n], in nats.",
     options: {},
     load: async () => (await import("./parts/losses/crossEntropy.ts")).crossEntropy as unknown as Definition,
-  },
-  {
-    id: "pixel-cross-entropy",
-    kind: "loss",
-    field: "losses",
-    summary: "negative log likelihood of the class of a pixel under softmax",
-    doc: "Cross entropy of logits with class probabilities, averaged over the pixels of an image.\n\n  loss_i = -mean over pixels p of sum_k target_ipk log softmax(prediction_ip)_k\n\nThe default for segmentation. Every pixel counts the same, so a class that covers little of the images weighs\nlittle. prediction, target [n, height, width, classes] -> [n], in nats.",
-    options: {},
-    load: async () =>
-      (await import("./parts/losses/pixelCrossEntropy.ts")).pixelCrossEntropy as unknown as Definition,
   },
   {
     id: "squared-error",

@@ -88,7 +88,7 @@ export async function trainingOf(
 const lossOf: Partial<Record<Task, string>> = {
   classification: "cross-entropy",
   regression: "squared-error",
-  segmentation: "pixel-cross-entropy",
+  segmentation: "cross-entropy",
 };
 
 /** Throws `conflict` where the data ask for an answer a pixel and the model gives one an image, or the other way round. */

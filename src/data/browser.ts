@@ -1,5 +1,6 @@
 /** Data in browsers: what needs no files. */
 export { type ArrayOptions, arraySource, npzSource } from "./arrays.ts";
+export { type BagOptions, inBags } from "./bags.ts";
 export { encodeColumns, type Feature, tableSource } from "./columns.ts";
 export { type CsvOptions, csvSource } from "./csv.ts";
 export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";

@@ -1,5 +1,5 @@
 import type { Stream } from "../../array/random.ts";
-import { withLabelNoise } from "../../data/index.ts";
+import { withLabelNoise } from "../../data/noise.ts";
 import type { Dataset } from "../../kinds/index.ts";
 import { labelsOf } from "./scores.ts";
 
