@@ -4,11 +4,14 @@ import type { Preprocessing, Task } from "../kinds/index.ts";
 import { contentTable } from "../onnx/content.ts";
 import {
   anyRows,
+  bodyOf,
   encodeModel,
   type Fragment,
   type GraphProto,
   type Initializer,
   lowerFragment,
+  renamedGraph,
+  renamedNode,
   type ValueInfo,
 } from "../onnx/index.ts";
 import { freshNames, openScope, type Scope } from "../onnx/scope.ts";
@@ -201,8 +204,13 @@ function embed(
     else held.push({ name: inside(port.value), value: source });
   }
   const renamed = (value: string) => (value === "" ? "" : (given.get(value) ?? inside(value)));
-  for (const node of nodes)
-    scope.append({ ...node, inputs: node.inputs.map(renamed), outputs: node.outputs.map(renamed) });
+  for (const node of nodes) {
+    const body = bodyOf(node);
+    scope.append(
+      renamedNode(node, renamed),
+      body && (() => renamedGraph(body, (value) => scope.published(renamed(value)))),
+    );
+  }
   const bytes = held.reduce((sum, { value }) => sum + value.data.byteLength, 0);
   if (bytes > mostBytes)
     throw new OckhamError(

@@ -6,6 +6,7 @@ import { languageModel } from "./languageModel.ts";
 import { linear } from "./layers.ts";
 import { cnn, mlp, resnet, staged } from "./models.ts";
 import { sequence } from "./module.ts";
+import { recurrentLanguageModel } from "./recurrentModels.ts";
 import { encoder, pooled } from "./transformer.ts";
 import { unet } from "./unet.ts";
 
@@ -39,7 +40,7 @@ const forNumbers =
       "conflict",
       name,
       `${name} takes tables and images, and these are texts`,
-      `take ${text.task === "tokens" ? "transformer" : "transformer or bag"}`,
+      `take ${text.task === "tokens" ? "transformer, lstm or gru" : "transformer or bag"}`,
     );
   };
 
@@ -49,6 +50,18 @@ const forTexts =
     if (text !== undefined) return make(text, shape[0], outputs);
     throw new OckhamError("conflict", name, `${name} takes texts, and these are none`, "take mlp or cnn");
   };
+
+/** A recurrent language model; padded texts that are told apart would need states that stop where a text does. */
+const continuing = (cell: "lstm" | "gru") =>
+  forTexts(cell, ({ task, vocabulary }, tokens) => {
+    if (task === "tokens") return recurrentLanguageModel(vocabulary, tokens, { cell, units: 128 });
+    throw new OckhamError(
+      "conflict",
+      cell,
+      `${cell} continues texts, and these are told apart`,
+      "take transformer or bag",
+    );
+  });
 
 /** Models by name, for the command line. */
 export const models: Readonly<Record<string, NamedModel>> = {
@@ -62,6 +75,8 @@ export const models: Readonly<Record<string, NamedModel>> = {
       ? languageModel(vocabulary, tokens, textSize)
       : encoder(vocabulary, tokens, outputs, textSize),
   ),
+  lstm: continuing("lstm"),
+  gru: continuing("gru"),
   bag: forTexts("bag", ({ task, vocabulary }, tokens, outputs) => {
     if (task !== "tokens") return bagOfTokens(vocabulary, tokens, outputs);
     throw new OckhamError(

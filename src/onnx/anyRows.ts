@@ -4,7 +4,7 @@ import { withInner } from "./assemble.ts";
 import { bytesOf, sameBytes } from "./content.ts";
 import type { Fragment } from "./lower.ts";
 import type { AttributeValues, Initializer, NodeProto } from "./proto.ts";
-import { elementTypes } from "./proto.ts";
+import { elementTypes, renamedNode } from "./proto.ts";
 
 /** Primes, so that a multiple of the rows is known as one; and more rows than `optimize` computes with while lowering. */
 const counts = [8191, 8209] as const;
@@ -51,17 +51,7 @@ export function anyRows(trace: (rows: number) => Fragment, source: string, what:
       ...port,
       shape: port.shape.map((n, axis) => (n === others[i].shape[axis] ? n : -1)),
     }));
-  const renamed = (node: NodeProto): NodeProto => {
-    const body = node.attributes?.body;
-    const inner = body !== undefined && "graph" in body ? body.graph : undefined;
-    const graph = inner && { ...inner, nodes: inner.nodes.map(renamed) };
-    return {
-      ...node,
-      inputs: node.inputs.map((name) => replaced.get(name) ?? name),
-      ...(graph && { attributes: { ...node.attributes, body: { graph } } }),
-    };
-  };
-  const named = first.nodes.map(renamed);
+  const named = first.nodes.map((node) => renamedNode(node, (name) => replaced.get(name) ?? name));
   return {
     inputs: free(first.inputs, second.inputs),
     outputs: free(first.outputs, second.outputs),

@@ -62,6 +62,37 @@ export interface GraphProto {
   readonly initializers: readonly Initializer[];
 }
 
+type NameOf = (value: string) => string;
+
+/** The graph of a loop's body, or undefined. */
+export function bodyOf({ attributes }: NodeProto): GraphProto | undefined {
+  const body = attributes?.body;
+  return body !== undefined && "graph" in body ? body.graph : undefined;
+}
+
+/** A node with other names for values, in its body too. */
+export function renamedNode(node: NodeProto, nameOf: NameOf): NodeProto {
+  const body = bodyOf(node);
+  return {
+    ...node,
+    inputs: node.inputs.map(nameOf),
+    outputs: node.outputs.map(nameOf),
+    ...(body && { attributes: { ...node.attributes, body: { graph: renamedGraph(body, nameOf) } } }),
+  };
+}
+
+/** A graph with other names for values. */
+export function renamedGraph(graph: GraphProto, nameOf: NameOf): GraphProto {
+  const named = <T extends { readonly name: string }>(one: T): T => ({ ...one, name: nameOf(one.name) });
+  return {
+    name: graph.name,
+    nodes: graph.nodes.map((node) => renamedNode(node, nameOf)),
+    inputs: graph.inputs.map(named),
+    outputs: graph.outputs.map(named),
+    initializers: graph.initializers.map(named),
+  };
+}
+
 export interface ModelProto {
   readonly graph: GraphProto;
   readonly irVersion: number;

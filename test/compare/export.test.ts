@@ -10,7 +10,7 @@ import { modelCost } from "../../src/compare/modelCost.ts";
 import { predictFile, predictionsCsv } from "../../src/compare/predict.ts";
 import { loadDataset, tableSource } from "../../src/data/index.ts";
 import type { AnyMethod } from "../../src/kinds/index.ts";
-import { models, resnet } from "../../src/nn/index.ts";
+import { models, recurrentModel, resnet } from "../../src/nn/index.ts";
 import { weightCompander } from "../../src/parts/parametrizations/weightCompander.ts";
 import { packageFile } from "../../src/root.ts";
 import { type ModelValue, openInline, openModel } from "../../src/runtime/index.ts";
@@ -194,6 +194,14 @@ describe("an exported image model", () => {
     const make: Make = (shape, outputs) => resnet(shape, outputs, { channels: [4, 8] });
     await expectSameOnImages(await caseOf(host, digits, make, {}, { rows: 100, epochs: 1 }));
   });
+
+  test.each(["gru", "lstm"] as const)(
+    "predicts as training does: a loop over the rows of an image, %s",
+    async (cell) => {
+      const make: Make = (shape, outputs) => recurrentModel(shape, outputs, { cell, units: 6, layers: 2 });
+      await expectSameOnImages(await caseOf(host, digits, make, {}, { rows: 100, epochs: 1 }));
+    },
+  );
 
   test("predicts as training does: a method that makes the weights from arrays of its own", async () => {
     const compander = lift(weightCompander, weightCompander());

@@ -72,7 +72,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--model <names>",
-      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag; several with commas",
+      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag, lstm, gru; several with commas",
     )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)
