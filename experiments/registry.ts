@@ -39,6 +39,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "weight-conditioning": async () =>
     (await import("./parametrizations/weightConditioning.ts")).weightConditioning,
   "flops-regularizer": async () => (await import("./penalties/flopsRegularizer.ts")).flopsRegularizer,
+  "functional-entropy": async () => (await import("./penalties/functionalEntropy.ts")).functionalEntropy,
   gor: async () => (await import("./penalties/gor.ts")).gor,
   "gradient-regularization": async () =>
     (await import("./penalties/gradientRegularization.ts")).gradientRegularization,

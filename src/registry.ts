@@ -1002,6 +1002,61 @@ export const registry: readonly Entry[] = [
       (await import("./methods/penalties/flopsRegularizer.ts")).flopsRegularizer as unknown as Definition,
   },
   {
+    id: "functional-entropy",
+    kind: "method",
+    field: "penalties",
+    summary: "every modality of the input has a say, by its functional Fisher information",
+    doc: "Functional entropy: keeps a classifier of several modalities from ignoring one of them.\n\n  penalty = strength |(1 / I_1, ..., 1 / I_m)|_norm\n  entropy:   I_k = mean of |df/dx_k|^2 / f\n  variance:  I_k = mean of |df/dx_k|^2\n  f = binary cross entropy of the logits at x + e, mean over classes, to p = softmax(logits at x)\n\ne is normal, with the spread of each feature over the batch; means are over rows and `samples` draws. By the\nlog-Sobolev (Poincare) inequality I_k bounds how much of the entropy (variance) of f comes with modality k, and the\nsmallest I_k costs most. `modalities` are sizes along the first axis of an example: columns of a table, channels of\nan image. Runs the model on `samples` times the rows, and differentiates twice; 1 / I may be huge, so begin with a\nstrength at which the penalty is 1 to 10 % of the loss. Throws `conflict` for other tasks than classification and for\ntexts, `bad-option` for sizes that do not fit.",
+    paper: {
+      id: "functional-entropy",
+      title: "Removing Bias in Multi-modal Classifiers: Regularization by Maximizing Functional Entropies",
+      authors: ["Itai Gat", "Idan Schwartz", "Alexander Schwing", "Tamir Hazan"],
+      year: 2020,
+      arxiv: "2010.10802",
+      url: "https://github.com/itaigat/removing-bias-in-multi-modal-classifiers",
+      where: "functional Fisher information; README.md and regularization.py in the authors' code",
+      deviations: [
+        "gradients and f are by row, as in the definition of the information (taken from memory, not checked with the paper's text); the authors' code differentiates the mean of f over all rows and draws and divides by that mean, so its I is smaller by about the square of their number",
+        "the default strength is therefore not the 1e-10 of the authors' code",
+        "information below 1e-12 is taken for 1e-12",
+      ],
+    },
+    options: {
+      strength: {
+        default: 0.0001,
+        doc: "cost of a unit of the norm (lambda in the paper)",
+        range: "a number above 0",
+        grid: [0.00001, 0.00003, 0.0001, 0.0003, 0.001],
+      },
+      samples: {
+        default: 10,
+        doc: "noisy copies of each row",
+        range: "a whole number of at least 1",
+        grid: [3, 10],
+      },
+      norm: {
+        default: 2,
+        doc: "which norm of the inverse information",
+        range: "a whole number of at least 1",
+        grid: [1, 2],
+      },
+      variant: {
+        default: "entropy",
+        doc: "what is bounded",
+        range: '"entropy" or "variance"',
+        grid: ["entropy", "variance"],
+      },
+      modalities: {
+        default: "",
+        doc: "sizes of the modalities, such as 64:3; every column or channel for itself where empty",
+        range: "whole numbers above 0 with colons between them, or empty",
+        grid: [""],
+      },
+    },
+    load: async () =>
+      (await import("./methods/penalties/functionalEntropy.ts")).functionalEntropy as unknown as Definition,
+  },
+  {
     id: "gradient-regularization",
     kind: "method",
     field: "penalties",
