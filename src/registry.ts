@@ -1023,10 +1023,10 @@ export const registry: readonly Entry[] = [
     },
     options: {
       strength: {
-        default: 0.0001,
+        default: 0.001,
         doc: "cost of a unit of the norm (lambda in the paper)",
         range: "a number above 0",
-        grid: [0.00001, 0.00003, 0.0001, 0.0003, 0.001],
+        grid: [0.0001, 0.0003, 0.001, 0.003, 0.01],
       },
       samples: {
         default: 10,

@@ -162,7 +162,7 @@ export const functionalEntropy = method("functional-entropy", {
     ],
   },
   options: {
-    strength: positive(1e-4, "cost of a unit of the norm (lambda in the paper)"),
+    strength: positive(1e-3, "cost of a unit of the norm (lambda in the paper)"),
     samples: whole(1, 10, "noisy copies of each row", [3, 10]),
     norm: whole(1, 2, "which norm of the inverse information", [1, 2]),
     variant: oneOf(["entropy", "variance"], "entropy", "what is bounded"),
