@@ -15,11 +15,10 @@ import { cosine } from "../../src/parts/schedules/cosine.ts";
 import { type Host, openInline, openPool } from "../../src/runtime/index.ts";
 import {
   evenly,
-  feedsOf,
   type Named,
   type Plan,
   planOf,
-  runsAtOnce,
+  runsInJob,
   type Trained,
   trainTogether,
 } from "../../src/training/index.ts";
@@ -84,9 +83,6 @@ interface Job {
   readonly seeds: readonly number[];
 }
 
-/** Most seeds in a job, so that there are jobs for several hosts. */
-const mostSeeds = 5;
-
 /**
  * Trains every variant of every arm on every seed, side by side where that is faster, and measures: one report each,
  * with `arm`, `variant`, `seed` and `diverged`. A diverged run counts as accuracy 0 and is never chosen. At smoke scale
@@ -133,10 +129,8 @@ function seedGroups(study: Study, arm: string, variant: Variant, plans: Map<stri
     bySize.set(sizes, [...(bySize.get(sizes) ?? []), seed]);
   }
   return [...bySize.values()].flatMap((group) => {
-    const parts = study.data(group[0]);
-    const bytes = Object.values(feedsOf(parts.train)).reduce((sum, { data }) => sum + data.byteLength, 0);
-    const atOnce = runsAtOnce(planAt(study, { arm, variant }, group[0], plans), group.length, bytes);
-    return evenly(group, Math.min(mostSeeds, atOnce));
+    const plan = planAt(study, { arm, variant }, group[0], plans);
+    return evenly(group, runsInJob(plan, study.data(group[0]).train, group.length));
   });
 }
 

@@ -85,12 +85,6 @@ export async function trainingOf(
   };
 }
 
-const lossOf: Partial<Record<Task, string>> = {
-  classification: "cross-entropy",
-  regression: "squared-error",
-  segmentation: "cross-entropy",
-};
-
 /** Throws `conflict` where the data ask for an answer a pixel and the model gives one an image, or the other way round. */
 function checkModel(model: Model, task: Task): void {
   const one = fill([1, ...model.inputs.x], 0);
@@ -120,7 +114,7 @@ export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset
 
 async function lossFor({ task }: Dataset, shelf: Shelf): Promise<Training["loss"]> {
   if (task === "tokens") return nextToken;
-  const id = lossOf[task] ?? "squared-error";
+  const id = hasClasses(task) ? "cross-entropy" : "squared-error";
   return (await make(shelf, { id, options: {} })) as Training["loss"];
 }
 

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import type { Host } from "../runtime/index.ts";
-import { evenly, feedsOf, type Plan, runsAtOnce, type Trained } from "../training/index.ts";
+import { evenly, type Plan, runsAtOnce, runsInJob, type Trained } from "../training/index.ts";
 import type { Run } from "./compare.ts";
 import { decisiveScore } from "./pairing.ts";
 import type { Prepared } from "./prepare.ts";
@@ -16,9 +16,6 @@ interface Job {
   readonly seeds: readonly number[];
 }
 
-/** Most seeds in a job, so that there are jobs for several workers. */
-const mostSeeds = 5;
-
 /**
  * The jobs of a comparison, seed by seed. Which seeds are trained together follows from the setting alone: trials are
  * the same wherever a comparison was interrupted, and on however many workers it runs.
@@ -29,11 +26,10 @@ async function jobsOf(run: Run): Promise<Job[]> {
   if (run.protocol !== undefined)
     return seeds.flatMap((seed) => candidates.map((candidate) => ({ candidate, seeds: [seed] })));
   const first = preparedFor(run, seeds[0]);
-  const bytes = Object.values(feedsOf(first.train)).reduce((sum, { data }) => sum + data.byteLength, 0);
   const jobs: Job[] = [];
   for (const candidate of candidates) {
     const plan = await planFor(run, candidate, asGiven(candidate), first);
-    const atOnce = tune > 1 ? 1 : Math.min(mostSeeds, runsAtOnce(plan, seeds.length, bytes));
+    const atOnce = tune > 1 ? 1 : runsInJob(plan, first.train, seeds.length);
     jobs.push(...evenly(seeds, atOnce).map((group) => ({ candidate, seeds: group })));
   }
   run.kept = Math.max(run.kept, 2 * Math.max(...jobs.map((job) => job.seeds.length)));

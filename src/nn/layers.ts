@@ -27,7 +27,7 @@ import {
   transpose,
 } from "../tensor/index.ts";
 import { heNormal, type Initializer } from "./initializers.ts";
-import { type ModuleOf, stateless } from "./module.ts";
+import { type Module, type ModuleOf, stateless } from "./module.ts";
 
 export interface LinearOptions {
   readonly init?: Initializer;
@@ -58,6 +58,36 @@ export const linear =
     };
   };
 
+interface Windowed {
+  readonly kernel: Leaf;
+  readonly init: Initializer;
+  readonly bias: boolean;
+}
+
+/** A layer that runs a kernel over [c, ...spatial], with a bias for each output channel. */
+function windowed(
+  name: string,
+  shape: readonly number[],
+  { kernel, init, bias }: Windowed,
+  run: (x: Tensor, kernel: Tensor) => Tensor,
+): Module {
+  const [out] = kernel.shape;
+  const offset = leaf(name, "bias", [out], 0);
+  const spread = [out, ...shape.slice(1).map(() => 1)];
+  return {
+    leaves: bias ? [kernel, offset] : [kernel],
+    shape: run(fill([1, ...shape], 0), fill(kernel.shape, 0)).shape.slice(1),
+    init: (key) => ({
+      [kernel.path]: init(key, kernel.shape),
+      ...(bias ? { [offset.path]: fill([out], 0) } : {}),
+    }),
+    apply(x, { weights }) {
+      const y = run(x, weights[kernel.path]);
+      return bias ? add(y, reshape(weights[offset.path], spread)) : y;
+    },
+  };
+}
+
 export interface ConvLayerOptions extends ConvOptions {
   readonly init?: Initializer;
   readonly bias?: boolean;
@@ -75,21 +105,7 @@ export const conv =
     const groups = geometry.groups ?? 1;
     if (channels % groups !== 0) throw undivided(name, channels, groups);
     const kernel = leaf(name, "kernel", [out, channels / groups, ...spatial.map(() => size)], 0);
-    const offset = leaf(name, "bias", [out], 0);
-    const run = (x: Tensor, k: Tensor) => convolve(x, k, geometry);
-    const result = run(fill([1, ...shape], 0), fill(kernel.shape, 0)).shape.slice(1);
-    return {
-      leaves: bias ? [kernel, offset] : [kernel],
-      shape: result,
-      init: (key) => ({
-        [kernel.path]: init(key, kernel.shape),
-        ...(bias ? { [offset.path]: fill([out], 0) } : {}),
-      }),
-      apply(x, { weights }) {
-        const y = run(x, weights[kernel.path]);
-        return bias ? add(y, reshape(weights[offset.path], [out, ...spatial.map(() => 1)])) : y;
-      },
-    };
+    return windowed(name, shape, { kernel, init, bias }, (x, k) => convolve(x, k, geometry));
   };
 
 export interface ConvTransposeLayerOptions extends ConvTransposeOptions {
@@ -113,26 +129,12 @@ export const convTranspose =
     for (const count of [channels, out]) if (count % groups !== 0) throw undivided(name, count, groups);
     const window = spatial.map(() => size);
     const kernel = leaf(name, "kernel", [out, channels / groups, ...window], 0);
-    const offset = leaf(name, "bias", [out], 0);
-    const run = (x: Tensor, k: Tensor) => {
+    return windowed(name, shape, { kernel, init, bias }, (x, k) => {
       const grouped = reshape(k, [groups, out / groups, channels / groups, ...window]);
       const order = [0, 2, 1, ...window.map((_, i) => i + 3)];
       const turned = reshape(transpose(grouped, order), [channels, out / groups, ...window]);
       return convolveTransposed(x, turned, geometry);
-    };
-    const result = run(fill([1, ...shape], 0), fill(kernel.shape, 0)).shape.slice(1);
-    return {
-      leaves: bias ? [kernel, offset] : [kernel],
-      shape: result,
-      init: (key) => ({
-        [kernel.path]: init(key, kernel.shape),
-        ...(bias ? { [offset.path]: fill([out], 0) } : {}),
-      }),
-      apply(x, { weights }) {
-        const y = run(x, weights[kernel.path]);
-        return bias ? add(y, reshape(weights[offset.path], [out, ...spatial.map(() => 1)])) : y;
-      },
-    };
+    });
   };
 
 const pooled = (run: (x: Tensor) => Tensor): ModuleOf =>

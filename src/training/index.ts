@@ -16,5 +16,5 @@ export {
 export { type Epoch, type PlanRun, runKey, type SharedOptions, type Trained } from "./runs.ts";
 export { beginning } from "./start.ts";
 export { type Named, only, trainable, type View } from "./step.ts";
-export { evenly, runsAtOnce, type TogetherOptions, trainTogether } from "./together.ts";
+export { evenly, runsAtOnce, runsInJob, type TogetherOptions, trainTogether } from "./together.ts";
 export { type TrainOptions, train } from "./train.ts";

@@ -1,5 +1,6 @@
 import { sizeOf } from "../array/ndarray.ts";
 import type { OckhamError } from "../error.ts";
+import type { Dataset } from "../kinds/index.ts";
 import type { Host } from "../runtime/index.ts";
 import { type AnyNode, ancestors } from "../tensor/index.ts";
 import { differing } from "./layout.ts";
@@ -67,6 +68,15 @@ const room = 2 ** 28;
 function ownBytes(runs: readonly PlanRun[]): number {
   const given = runs.map(({ data }) => feedsOf(data));
   return differing(given).reduce((bytes, name) => bytes + given[0][name].data.byteLength, 0);
+}
+
+/** Most runs in a job, so that there are jobs for several hosts. */
+const mostInJob = 5;
+
+/** How many of `count` runs, each on data like these of its own, one host should train in one graph. */
+export function runsInJob(plan: Plan, data: Dataset, count: number): number {
+  const bytes = Object.values(feedsOf(data)).reduce((sum, array) => sum + array.data.byteLength, 0);
+  return Math.min(mostInJob, runsAtOnce(plan, count, bytes));
 }
 
 /**
