@@ -92,7 +92,16 @@ async function recovery(size: Sizes, { signal, progress }: ExperimentTools): Pro
       const found = csRecover(a, ndarray("float64", [m], b), { restarts, seed });
       const report = (arm: string, at: Float64Array, more: Record<string, number>): Report => {
         const error = relativeError(at, truth);
-        return { part: "recovery", ratio, arm, seed, error, success: error < 0.01 ? 1 : 0, ...more };
+        return {
+          part: "recovery",
+          ratio,
+          arm,
+          variant: "default",
+          seed,
+          error,
+          success: error < 0.01 ? 1 : 0,
+          ...more,
+        };
       };
       reports.push(
         report("cauchy-schwarz", found.at, { starts: found.starts, squaredSine: found.value }),
