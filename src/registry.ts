@@ -257,6 +257,10 @@ export const registry: readonly Entry[] = [
       year: 2024,
       arxiv: "2406.06811",
       where: "section 4",
+      deviations: [
+        "of the paper the abstract only could be read, and it has no code: weights and biases are as one reimplementation by others has them; another adds plain squares of biases and of gains less one",
+        "the default power could not be checked: those two take 3 and 2",
+      ],
     },
     options: {
       strength: {
@@ -445,7 +449,7 @@ export const registry: readonly Entry[] = [
       year: 2024,
       arxiv: "2404.17768",
       deviations: [
-        "only the abstract, captions and summaries could be read: the network's output is taken to be the logits",
+        "only the abstract, captions and summaries could be read: clusters, the choice by loss and the new start agree with the caption of the overview; the network's output is taken to be the logits",
         "the number of steps is that on the data as they were; the paper trains as many epochs on the longer data",
       ],
     },
@@ -478,7 +482,10 @@ export const registry: readonly Entry[] = [
       year: 2023,
       arxiv: "2304.07288",
       where: "section 5; the authors published no code",
-      deviations: ["moved inputs are not clipped to the range of pixels, which encoded data does not know"],
+      deviations: [
+        "moved inputs are not clipped to the range of pixels, which encoded data does not know",
+        "the defaults of order, temperature and strength could not be checked against the paper's text",
+      ],
     },
     options: {
       order: {
@@ -1885,7 +1892,7 @@ export const registry: readonly Entry[] = [
       url: "https://github.com/IIP-Group/CS_regularizers",
       where: "lplq_regularization_CNN in the authors' code; orth_matrix_recovery.m for the orthogonal one",
       deviations: [
-        'the first layer is left out by the code, but one leaf does not tell that it is the first: "inner" leaves out the last only',
+        'the first layer is left out by the code, but one leaf does not tell that it is the first: "hidden" leaves out the last only',
         "the orthogonal one, which the code has for linear systems alone, is divided by the number of weights like the others",
       ],
     },
@@ -1911,8 +1918,8 @@ export const registry: readonly Entry[] = [
       layers: {
         default: "all",
         doc: "every layer, or all but the one that makes the prediction",
-        range: '"all" or "inner"',
-        grid: ["all", "inner"],
+        range: '"all" or "hidden"',
+        grid: ["all", "hidden"],
       },
     },
     load: async () =>
@@ -2062,7 +2069,11 @@ export const registry: readonly Entry[] = [
       authors: ["El Mehdi Achour", "François Malgouyres", "Franck Mamalet"],
       year: 2022,
       arxiv: "2108.05623",
-      where: "definition 2 and theorems 4 to 7",
+      url: "https://github.com/deel-ai/deel-lip",
+      where: "definition 2 and theorems 4 to 7; Lorth in deel/lip/regularizers.py, a library by the authors",
+      deviations: [
+        "windows of even size are taken too, and layers that cannot be orthogonal; the library refuses both",
+      ],
     },
     options: {
       strength: {
