@@ -19,7 +19,7 @@ import { ancestors, input, type Tensor } from "../tensor/index.ts";
 import { evaluationKey, type Plan, predictionOf, type Trained } from "../training/index.ts";
 import { viewFrom } from "../training/step.ts";
 import { decodeValues, encodeInputs, nameClasses, probabilitiesOf } from "./encoder.ts";
-import { type Exported, metadataOf } from "./exported.ts";
+import { type Exported, inside, metadataOf } from "./exported.ts";
 import { versionOf } from "./setting.ts";
 
 const irVersion = 9;
@@ -174,9 +174,6 @@ function assembled(
   const { nodes, initializers } = scope.finish();
   return { name: "ockham", nodes, inputs, outputs, initializers: [...initializers, ...weights] };
 }
-
-/** Values of the embedded graph, which no column's name can meet (see `distinct`). */
-const inside = (value: string): string => `%model/${value}`;
 
 type Source = string | NdArray;
 

@@ -1,6 +1,8 @@
+import type { NdArray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import type { Preprocessing } from "../kinds/index.ts";
 import { type ModelHead, readHead } from "../onnx/index.ts";
+import { under } from "../training/values.ts";
 
 /** What an exported model says of itself, kept as its ONNX metadata. */
 export interface Exported {
@@ -19,6 +21,13 @@ export interface ExportedModel extends Exported {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
+
+/** What a value of the embedded model is called in an exported file: no column's name can meet it. */
+export const inside = (value: string): string => `%model/${value}`;
+
+/** The weights among the arrays of an exported file, by `Leaf.path`. */
+export const heldWeights = (arrays: Readonly<Record<string, NdArray>>): Record<string, NdArray> =>
+  under(inside("params/"), arrays);
 
 const keyOf = (field: keyof Exported) => `ockham.${field}`;
 

@@ -127,6 +127,8 @@ export interface Setting {
   };
   readonly protocol?: ProtocolOf;
   readonly candidates: readonly Candidate[];
+  /** The file whose weights every model begins with, and its fingerprint. */
+  readonly from?: string;
   /** Version of a person's own methods. */
   readonly ownVersion?: string;
   readonly seeds: readonly number[];

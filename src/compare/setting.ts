@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { basename } from "node:path";
 import { partSizes, type Source, type SplitOptions } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
 import { type Definition, mainInput, type Preprocessing, type Task } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
-import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
+import { type Beginning, dataOf, membersOf } from "./begin.ts";
+import type { ModelOf, Shelf } from "./candidates.ts";
 import { metricsOf } from "./catalogue.ts";
 import { protocolOf } from "./protocol.ts";
 import type { Candidate, Chosen, Environment, ProtocolOf, Setting } from "./results.ts";
@@ -21,6 +23,8 @@ export interface CompareRequest {
   readonly ownVersion?: string;
   /** A person's own models by the names that candidates use. */
   readonly models?: Readonly<Record<string, ModelOf>>;
+  /** What every model begins with, instead of random values: see `readBeginning`. */
+  readonly from?: Beginning;
   readonly split?: SplitOptions;
   /** Who trains on what, when, scored how: a member of kind "setting". Plain training and testing unless told. */
   readonly protocol?: Chosen;
@@ -125,10 +129,11 @@ function check(request: CompareRequest): void {
 /** The whole setting of a comparison, checked. Throws `bad-option`, `unknown-name` and `conflict`. */
 export async function settingOf(
   request: CompareRequest,
-  members: Shelf = shelf(request.own, request.models),
+  members: Shelf = membersOf(request),
 ): Promise<Setting> {
   check(request);
-  const { data, split = {} } = request;
+  const { split = {}, from } = request;
+  const data = dataOf(request);
   const protocol = request.protocol && (await described(request.protocol, members));
   const scores = metricsOf({ data: { task: data.task } as Setting["data"], protocol }).filter(
     (m) => m.group === "score" || m.group === "calibration",
@@ -175,6 +180,7 @@ export async function settingOf(
     },
     ...(protocol && { protocol }),
     candidates: request.candidates,
+    ...(from && { from: `${basename(from.path)} (${from.fingerprint})` }),
     ...(request.ownVersion === undefined ? {} : { ownVersion: request.ownVersion }),
     seeds: request.seeds ?? defaults.seeds,
     epochs,

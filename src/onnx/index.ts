@@ -4,3 +4,4 @@ export { type LoopSpec, lowerLoop } from "./loop.ts";
 export { type Fragment, type GraphSpec, lower, lowerFragment } from "./lower.ts";
 export * from "./proto.ts";
 export { type DeclaredValue, type ModelHead, readHead } from "./read.ts";
+export { readInitializers } from "./readInitializers.ts";

@@ -20,19 +20,20 @@ export interface ModelHead {
 }
 
 /** One field of a message: its number, and its content where it is a whole number or bytes. */
-interface Field {
+export interface Field {
   readonly number: number;
   readonly value: number;
   readonly bytes: Uint8Array;
 }
 
-class Malformed extends Error {}
+/** What is wrong with a file, before its name is known. */
+export class Malformed extends Error {}
 
 const nothing = new Uint8Array();
 const text = new TextDecoder("utf-8", { fatal: true });
 
 /** The fields of a protocol buffer message. Throws `Malformed` where it is not one, or not whole. */
-function* fieldsOf(message: Uint8Array): Generator<Field> {
+export function* fieldsOf(message: Uint8Array): Generator<Field> {
   let at = 0;
   const take = (count: number): Uint8Array => {
     if (!(count <= message.length - at)) throw new Malformed("it ends in the middle");
@@ -61,7 +62,8 @@ function* fieldsOf(message: Uint8Array): Generator<Field> {
   }
 }
 
-const stringOf = ({ bytes }: Field): string => {
+/** The text of a field. Throws `Malformed`. */
+export const stringOf = ({ bytes }: Field): string => {
   try {
     return text.decode(bytes);
   } catch {
@@ -83,7 +85,8 @@ function dimensionOf(message: Uint8Array): Dimension {
   return size;
 }
 
-const dtypes = new Map(
+/** Element types by their numbers in ONNX. */
+export const dtypes = new Map(
   Object.entries(elementTypes).map(([dtype, number]) => [number, dtype as DType | "string"]),
 );
 
@@ -150,9 +153,12 @@ function headOf(bytes: Uint8Array): ModelHead {
  * What an ONNX file (ModelProto) says about itself: versions, metadata, inputs and outputs; its operations and
  * numbers are left alone. Throws `bad-file`, naming `path`, for a file that is cut off or no ONNX model.
  */
-export function readHead(bytes: Uint8Array, path: string): ModelHead {
+export const readHead = (bytes: Uint8Array, path: string): ModelHead => whole(path, () => headOf(bytes));
+
+/** What `read` gives. Throws `bad-file`, naming `path`, where it finds a file malformed. */
+export function whole<T>(path: string, read: () => T): T {
   try {
-    return headOf(bytes);
+    return read();
   } catch (cause) {
     if (!(cause instanceof Malformed)) throw cause;
     throw new OckhamError(

@@ -17,6 +17,7 @@ Examples:
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
   ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
   ockham compare --noise-study --data penguins             which method makes a sturdy and honest model
+  ockham compare --from best.onnx --images more            fine-tuning: begins with what was learned before
   ockham compare --resume                                  goes on where the same command was stopped
 
 Left in the output folder: report.html, comparison.json, trials.csv.
@@ -73,6 +74,10 @@ export const compareCommand = (): Command =>
     .option(
       "--model <names>",
       "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag, lstm, gru; several with commas",
+    )
+    .option(
+      "--from <file>",
+      "begin with the weights of a model that --export wrote, of a checkpoint or of an .npz file: fine-tuning",
     )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)

@@ -1,5 +1,6 @@
 import {
   fetchedDatasets,
+  type ImageOptions,
   type OpenOptions,
   openData,
   readImages,
@@ -12,8 +13,9 @@ import {
 } from "../../data/index.ts";
 import { plainName } from "../../data/names.ts";
 import { isTablePath } from "../../data/raw.ts";
+import { tokenizerOf } from "../../data/text/index.ts";
 import { OckhamError } from "../../error.ts";
-import type { Dataset } from "../../kinds/index.ts";
+import type { Dataset, Preprocessing } from "../../kinds/index.ts";
 import { type CompareFlags, flagOf } from "./flags.ts";
 import { sizeOf, wholeOf } from "./numbers.ts";
 
@@ -33,12 +35,37 @@ const tableFlags = [
   "missing",
 ] as const;
 
-/** The data that were asked for. Throws what reading objects to, in terms of the command line. */
-export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promise<Source> {
+/** Images of a size, and texts with a tokenizer, as a model takes them that is begun with. */
+function asLearned(learned: Preprocessing | undefined): {
+  readonly images: Pick<ImageOptions, "size" | "channels">;
+  readonly texts: Pick<OpenOptions, "tokenizer" | "tokens">;
+} {
+  if (learned?.kind === "image") {
+    const [channels, height, width] = learned.shape;
+    return { images: { size: [height, width], ...(isChannels(channels) && { channels }) }, texts: {} };
+  }
+  if (learned?.kind !== "text") return { images: {}, texts: {} };
+  return { images: {}, texts: { tokenizer: tokenizerOf(learned.tokenizer), tokens: learned.tokens } };
+}
+
+const isChannels = (n: number): n is 1 | 3 => n === 1 || n === 3;
+
+/**
+ * The data that were asked for; where a model is begun with, as it `learned` to take them. Throws what reading objects
+ * to, in terms of the command line.
+ */
+export async function sourceOf(
+  flags: CompareFlags,
+  signal: AbortSignal,
+  learned?: Preprocessing,
+): Promise<Source> {
   const task = taskOf(flags.task);
-  if (flags.images !== undefined && flags.masks !== undefined) return readMasks(flags.images, flags.masks);
+  const { images, texts } = asLearned(learned);
+  if (flags.images !== undefined && flags.masks !== undefined)
+    return readMasks(flags.images, flags.masks, images);
   if (flags.images !== undefined)
     return readImages(flags.images, {
+      ...images,
       ...(flags.target !== undefined && { target: flags.target }),
       ...(task !== undefined && { task }),
     });
@@ -48,6 +75,7 @@ export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promis
   const options: OpenOptions = {
     ...{ target, test, group, domain, time, drop, keep, categories, missing, task, signal },
     ...text,
+    ...(text.text !== undefined && texts),
     ...(await textOptionsOf(flags)),
   };
   try {

@@ -25,6 +25,7 @@ export interface CompareFlags {
   readonly groups?: string;
   readonly setting?: string;
   readonly model?: string;
+  readonly from?: string;
   readonly methods?: string;
   readonly method?: readonly string[];
   readonly set?: readonly string[];

@@ -1,4 +1,6 @@
 import {
+  asBegun,
+  beginningModel,
   type Candidate,
   type Chosen,
   type CompareRequest,
@@ -10,12 +12,14 @@ import {
   parseMethods,
   parseSetting,
   protocolOf,
+  readBeginning,
   type Shelf,
   shelf,
 } from "../../compare/index.ts";
 import { partSizes, type Source, type SplitOptions } from "../../data/index.ts";
 import { nearest, OckhamError } from "../../error.ts";
 import { type Dataset, type Definition, type Kind, mainInput } from "../../kinds/index.ts";
+import { models } from "../../nn/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
 import { outsideOf, sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
@@ -31,15 +35,17 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   checkFlags(said);
   numbersOf(said);
   const own = await ownDefinitions(said.method ?? []);
-  const members = shelf(own);
+  const from = said.from === undefined ? undefined : await readBeginning(said.from);
+  const bare = shelf(own);
   const asked = said.methods === undefined ? undefined : parseMethods(said.methods);
-  for (const id of new Set((asked ?? []).flat())) await members.get(id);
-  const data = await sourceOf(said, signal);
+  for (const id of new Set((asked ?? []).flat())) await bare.get(id);
+  const data = await sourceOf(said, signal, from?.preprocessing);
   const flags = data.task === "tokens" ? slowly(said) : said;
   const numbers = numbersOf(flags);
   const split = usualSplit(data, splitOf(flags));
-  const sample = sampleOf(data);
-  const modelNames = modelsFor(flags, sample, members);
+  const sample = sampleOf(asBegun(data, from));
+  const members = from === undefined ? bare : shelf(own, {}, (of) => beginningModel(of, from, data));
+  const modelNames = modelsFor(flags, sample, members, from?.model);
   const outside = await outsideOf(flags, signal);
   const protocol = await protocolFor(flags, members);
   if (protocol !== undefined && flags.export !== undefined)
@@ -59,6 +65,7 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
     own,
     ...(own.length > 0 && { ownVersion: await versionOfFiles(flags.method ?? []) }),
     candidates,
+    ...(from && { from }),
     split,
     ...(protocol && { protocol: protocol.chosen }),
     ...numbers,
@@ -153,8 +160,15 @@ export function studiedMethods(
 }
 
 /** The models asked for, or those that suit the data. Throws `unknown-name`; `conflict` for one that cannot take the data. */
-function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, members: Shelf): string[] {
+function modelsFor(
+  { model: text, noiseStudy }: CompareFlags,
+  sample: Dataset,
+  members: Shelf,
+  begun?: string,
+): string[] {
   if (text === undefined) {
+    const known = begun === undefined ? undefined : namedAs(begun, sample, members);
+    if (known !== undefined) return modelsFor({ model: known }, sample, members);
     if (isText(sample)) return ["transformer"];
     if (sample.task === "segmentation") return ["unet"];
     if (mainInput(sample).shape.length !== 4) return ["mlp"];
@@ -164,6 +178,17 @@ function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, m
   for (const name of names) modelFor(sample, members.model(name));
   return names;
 }
+
+/** The name of the model that calls itself so on such data. */
+const namedAs = (name: string, sample: Dataset, { random }: Shelf): string | undefined =>
+  Object.keys(models).find((one) => {
+    try {
+      return modelFor(sample, random.model(one)).name === name;
+    } catch {
+      // it cannot take such data
+      return false;
+    }
+  });
 
 function unknownName(what: string, name: string, known: readonly string[]): OckhamError {
   const near = nearest(name, known);

@@ -34,6 +34,7 @@ export function protocolOf(view: View): [string, string][] {
       "Training",
       `Batches of ${setting.batchSize}, ${chosen(withoutRate(setting.optimizer))} at ${setting.rate === undefined ? "its own rate" : `rate ${setting.rate}`} with the schedule ${chosen(setting.schedule)}, ${counted(setting.epochs, "epoch")}, unless a method sets its own.`,
     ],
+    ...(setting.from === undefined ? [] : [beginningWords(setting.from)]),
     ["Budget", budgetWords(setting)],
     ["Options", tuningWords(setting)],
     [
@@ -60,6 +61,11 @@ export function protocolOf(view: View): [string, string][] {
     ...(protocol === undefined && setting.study === undefined ? [references] : []),
   ];
 }
+
+const beginningWords = (from: string): [string, string] => [
+  "Beginning",
+  `All models begin with the weights of ${from}, and with a new last layer where the classes are others.`,
+];
 
 const references: [string, string] = [
   "Reference lines",
