@@ -5,7 +5,7 @@ import { readNpz } from "../array/npz.ts";
 import { readBytes } from "../data/files.ts";
 import type { Source } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
-import type { Column, Preprocessing } from "../kinds/index.ts";
+import { type Column, hasClasses, type Preprocessing } from "../kinds/index.ts";
 import { begunWith } from "../nn/index.ts";
 import { readInitializers } from "../onnx/index.ts";
 import { readCheckpoint } from "../training/checkpoint.ts";
@@ -62,7 +62,7 @@ export function beginningModel(
 ): ModelOf {
   const newHead =
     preprocessing !== undefined &&
-    data.task === "classification" &&
+    hasClasses(data.task) &&
     preprocessing.classes.join("\n") !== data.classes.join("\n");
   return (shape, outputs, text) => begunWith(of(shape, outputs, text), weights, { from: path, newHead });
 }

@@ -9,7 +9,7 @@ export interface Exported {
   readonly name: string;
   /** Of Ockham, which wrote the file. */
   readonly version: string;
-  readonly task: "classification" | "regression" | "tokens";
+  readonly task: "classification" | "regression" | "segmentation" | "tokens";
   /** The network, such as "mlp(128-64)", and the methods it was trained with. */
   readonly model: string;
   readonly methods: readonly string[];
@@ -41,7 +41,14 @@ export const metadataOf = (exported: Exported): Record<string, string> => ({
   [keyOf("preprocessing")]: JSON.stringify(exported.preprocessing),
 });
 
-const tasks = ["classification", "regression", "tokens"] as const;
+/** Tasks by how many outputs their models have. */
+const outputsOf: Readonly<Record<Exported["task"], number>> = {
+  classification: 2,
+  regression: 1,
+  segmentation: 2,
+  tokens: 1,
+};
+const tasks = Object.keys(outputsOf) as Exported["task"][];
 
 /**
  * What a file that `exportModel` wrote says of itself. Throws `bad-file`, naming `path`, for a file that is cut off, is
@@ -66,7 +73,7 @@ export function readExported(bytes: Uint8Array, path: string): ExportedModel {
   const [task] = tasks.filter((t) => t === metadata[keyOf("task")]);
   const masked = preprocessing?.kind === "text" && task !== "tokens";
   const fed = preprocessing?.kind === "table" ? preprocessing.columns.length : masked ? 2 : 1;
-  if (task === undefined || inputs.length !== fed || outputs.length !== (task === "classification" ? 2 : 1))
+  if (task === undefined || inputs.length !== fed || outputs.length !== outputsOf[task])
     throw damaged(path, "its inputs or outputs are not those it speaks of");
   return {
     name: metadata[keyOf("name")],
