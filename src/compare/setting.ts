@@ -60,12 +60,11 @@ const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
 };
 
 /** What is not measured on data of this kind, and why. */
-const unmeasured = ({ kind }: Preprocessing): string[] =>
-  kind === "text"
-    ? [
-        "Corruption, attacks and the detection of foreign data are not measured: tokens are no numbers that could be moved a little.",
-      ]
-    : [];
+const unmeasured = ({ kind }: Preprocessing, studied: boolean): string[] => {
+  if (kind !== "text") return [];
+  const what = studied ? "Attacks are" : "Corruption, attacks and the detection of foreign data are";
+  return [`${what} not measured: tokens are no numbers that could be moved a little.`];
+};
 
 /** Rows that the fingerprint of the data looks at. */
 const fingerprintRows = 2000;
@@ -169,7 +168,7 @@ export async function settingOf(
       size: data.size,
       classes: data.classes,
       inputShape: shape,
-      notes: [...data.notes, ...unmeasured(preprocessing)],
+      notes: [...data.notes, ...unmeasured(preprocessing, request.study !== undefined)],
       labelNoise: request.labelNoise ?? 0,
     },
     split: {
@@ -209,16 +208,17 @@ function studyOf(
       `a noise study trains once and measures; ${protocol.id} has measures of its own`,
       "leave one of them out",
     );
-  if (data.task === "segmentation" || preprocessing.kind === "text")
+  if (data.task === "segmentation" || data.task === "tokens")
     throw new OckhamError(
       "conflict",
       "noise-study",
-      "a noise study is for one class or number of an example that is a row of a table or an image",
+      "a noise study is for one class or number of an example: a row of a table, an image or a text",
       "compare without it",
     );
-  if (outside === undefined) return { kind };
+  const about = { kind, ...(preprocessing.kind === "text" ? { texts: true as const } : {}) };
+  if (outside === undefined) return about;
   checkForeign(data, outside);
-  return { kind, outside: `${outside.name} (${fingerprint(outside)})` };
+  return { ...about, outside: `${outside.name} (${fingerprint(outside)})` };
 }
 
 /** A setting with all its options, and what it measures and shows. Throws `conflict` for a member that is no setting. */

@@ -97,7 +97,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--outside <name or folder>",
-      "in a noise study: other images, which a model should not be sure of",
+      "in a noise study: other images or texts, which a model should not be sure of",
     )
     .option("--score <metric>", "names the winner (default: accuracy, rmse, loss or meanIou)")
     .optionsGroup("Training:")

@@ -85,11 +85,16 @@ export async function sourceOf(
   }
 }
 
-/** The other data set of a noise study, by name or path. */
-export async function outsideOf({ outside }: CompareFlags, signal: AbortSignal): Promise<Source | undefined> {
+/** The other data set of a noise study, by name or path; texts where the data are texts. */
+export async function outsideOf(
+  { outside, text, target }: CompareFlags,
+  signal: AbortSignal,
+): Promise<Source | undefined> {
   if (outside === undefined) return undefined;
-  const fetched = fetchedDatasets().some(({ name }) => name === outside);
-  return openData(outside, fetched ? { signal } : {});
+  if (fetchedDatasets().some(({ name }) => name === outside)) return openData(outside, { signal });
+  if (text === undefined) return openData(outside);
+  // a table has the columns of the other one
+  return openData(outside, isTablePath(outside) ? { text, target } : { text: true });
 }
 
 /** Which column, or that the files are plain text. Throws `bad-option` for a table without a column. */

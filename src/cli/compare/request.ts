@@ -53,7 +53,9 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const shape = mainInput(sample).shape.slice(1);
   const usual =
     protocol?.usual ??
-    (flags.noiseStudy ? studiedMethods(data, shape, modelNames) : usualMethods(data, shape, isText(sample)));
+    (flags.noiseStudy
+      ? studiedMethods(data, shape, modelNames, isText(sample))
+      : usualMethods(data, shape, isText(sample)));
   const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
   const set = (flags.set ?? []).filter((text) => parseSetting(text).id !== protocol?.chosen.id);
@@ -142,9 +144,19 @@ export function studiedMethods(
   data: Pick<Source, "task">,
   shape: readonly number[],
   models: readonly string[],
+  text = false,
 ): string[] {
   const classes = data.task === "classification";
   const images = shape.length === 3;
+  if (text)
+    return [
+      "weight-decay",
+      ...(classes ? ["label-smoothing"] : ["l2"]),
+      "dropout",
+      "clip-norm",
+      "sam",
+      ...(classes ? ["dropout+label-smoothing"] : ["dropout+weight-decay"]),
+    ];
   return [
     "weight-decay",
     ...(classes ? ["label-smoothing"] : []),
