@@ -6,12 +6,13 @@ import { readBytes } from "../data/files.ts";
 import type { Source } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
 import { type Column, hasClasses, type Preprocessing } from "../kinds/index.ts";
+import { type Network, networkOf } from "../networks/index.ts";
 import { begunWith } from "../nn/index.ts";
-import { readInitializers } from "../onnx/index.ts";
+import { readGraph, readInitializers } from "../onnx/index.ts";
 import { readCheckpoint } from "../training/checkpoint.ts";
 import { under } from "../training/values.ts";
 import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
-import { heldWeights, readExported } from "./exported.ts";
+import { heldWeights, isExported, readExported } from "./exported.ts";
 import type { CompareRequest } from "./setting.ts";
 
 /** A model that was trained before, for others to begin with. */
@@ -21,21 +22,28 @@ export interface Beginning {
   readonly fingerprint: string;
   /** Weights by `Leaf.path`. */
   readonly weights: Readonly<Record<string, NdArray>>;
-  /** Of an exported model: its network, such as "mlp(128-64)", and how its inputs were encoded. */
+  /** Of an exported model: its network, such as "mlp(128-64)", and how its inputs were encoded; else the file's name. */
   readonly model?: string;
   readonly preprocessing?: Preprocessing;
+  /** Of an ONNX file of other making: what it consists of. */
+  readonly network?: Network;
 }
 
 /**
- * The weights of a file: an ONNX file that `exportModel` wrote, a checkpoint of one run that `train` wrote, or an NPZ
- * file with an array a parameter, by `Leaf.path`. Throws `bad-file`, naming `path`, for what is none of these or not
- * whole, `conflict` for a checkpoint of several runs.
+ * The weights of a file: an ONNX file that `exportModel` wrote, or one of other making, which brings its network along; a
+ * checkpoint of one run that `train` wrote, or an NPZ file with an array a parameter, by `Leaf.path`. Throws `bad-file`,
+ * naming `path`, for what is none of these or not whole, `conflict` for a checkpoint of several runs and for a network
+ * with operators that cannot be trained here.
  */
 export async function readBeginning(path: string): Promise<Beginning> {
   const bytes = await readBytes(path);
   const fingerprint = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
   const zipped = bytes[0] === 0x50 && bytes[1] === 0x4b;
   if (zipped) return { path, fingerprint, weights: weightsOfNpz(bytes, path) };
+  if (!isExported(bytes, path)) {
+    const network = networkOf(readGraph(bytes, path), path, basename(path));
+    return { path, fingerprint, weights: network.weights, model: basename(path), network };
+  }
   const { model, preprocessing } = readExported(bytes, path);
   return { path, fingerprint, weights: heldWeights(readInitializers(bytes, path)), model, preprocessing };
 }
@@ -115,9 +123,27 @@ function checkKind(name: string, own: Preprocessing, learned: Preprocessing, pat
     );
 }
 
-/** The members of a request, its own in front, with models that begin as it says. */
-export const membersOf = ({ own, models, from, data }: CompareRequest): Shelf =>
-  shelf(own, models, from && ((of) => beginningModel(of, from, data)));
+/** The members of a request, its own in front, with models that begin as it says, and the network of a file by its name. */
+export function membersOf({
+  own,
+  models,
+  from,
+  data,
+}: Pick<CompareRequest, "own" | "models" | "from" | "data">): Shelf {
+  if (from === undefined) return shelf(own, models);
+  const { network, model = "", path } = from;
+  const read: ModelOf = (shape, outputs, text) => {
+    if (text === undefined && network !== undefined) return network.model(shape, outputs);
+    throw new OckhamError(
+      "conflict",
+      path,
+      `${path} takes numbers, and these are texts`,
+      "choose other data",
+    );
+  };
+  const known = network === undefined ? models : { ...models, [model]: read };
+  return shelf(own, known, (of) => beginningModel(of, from, data));
+}
 
 /** The data of a request, encoded as the model that it begins with takes them. */
 export const dataOf = ({ data, from }: CompareRequest): Source => asBegun(data, from);

@@ -50,6 +50,10 @@ const outputsOf: Readonly<Record<Exported["task"], number>> = {
 };
 const tasks = Object.keys(outputsOf) as Exported["task"][];
 
+/** Whether a file says that `exportModel` wrote it. Throws `bad-file` for what is no whole ONNX model. */
+export const isExported = (bytes: Uint8Array, path: string): boolean =>
+  Object.keys(readHead(bytes, path).metadata).some((key) => key.startsWith("ockham."));
+
 /**
  * What a file that `exportModel` wrote says of itself. Throws `bad-file`, naming `path`, for a file that is cut off, is
  * no ONNX model, or is one of other making.

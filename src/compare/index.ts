@@ -1,4 +1,4 @@
-export { asBegun, type Beginning, beginningModel, readBeginning } from "./begin.ts";
+export { asBegun, type Beginning, membersOf, readBeginning } from "./begin.ts";
 export {
   candidatesFor,
   methodsOf,

@@ -1,5 +1,5 @@
 import { bytesPerElement, type DType, type NdArray, sizeOf, storage } from "../array/ndarray.ts";
-import { dtypes, type Field, fieldsOf, Malformed, stringOf, whole } from "./read.ts";
+import { dtypes, type Field, fieldsOf, Malformed, stringOf, whole, wholesOf } from "./read.ts";
 
 /** Fields of TensorProto that hold numbers as such, by what they hold; raw bytes are field 9. */
 const numbered: Readonly<Record<number, "floats" | "varints" | "doubles">> = {
@@ -10,23 +10,11 @@ const numbered: Readonly<Record<number, "floats" | "varints" | "doubles">> = {
   11: "varints",
 };
 
-/** Whole numbers one after another, signed. */
-function* varintsOf(bytes: Uint8Array): Generator<number> {
-  let [value, shift] = [0n, 0n];
-  for (const byte of bytes) {
-    value |= BigInt(byte & 127) << shift;
-    shift += 7n;
-    if (byte > 127) continue;
-    yield Number(BigInt.asIntN(64, value));
-    [value, shift] = [0n, 0n];
-  }
-  if (shift > 0n) throw new Malformed("a number in it has no end");
-}
-
-function numbersOf({ number, bytes, value }: Field): number[] {
+function numbersOf(field: Field): number[] {
+  const { number, bytes } = field;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = numbered[number];
-  if (kind === "varints") return bytes.length === 0 ? [value] : [...varintsOf(bytes)];
+  if (kind === "varints") return wholesOf(field);
   const width = kind === "floats" ? 4 : 8;
   return Array.from({ length: Math.floor(bytes.length / width) }, (_, i) =>
     width === 4 ? view.getFloat32(4 * i, true) : view.getFloat64(8 * i, true),
@@ -34,7 +22,7 @@ function numbersOf({ number, bytes, value }: Field): number[] {
 }
 
 /** TensorProto: a named array; undefined for texts and for element types that no array has. */
-function tensorOf(message: Uint8Array): readonly [string, NdArray | undefined] {
+export function tensorOf(message: Uint8Array): readonly [string, NdArray | undefined] {
   let name = "";
   let dtype: DType | "string" | undefined;
   let raw: Uint8Array | undefined;
@@ -42,7 +30,7 @@ function tensorOf(message: Uint8Array): readonly [string, NdArray | undefined] {
   const numbers: number[] = [];
   for (const field of fieldsOf(message)) {
     const { number, value, bytes } = field;
-    if (number === 1) shape.push(...(bytes.length === 0 ? [value] : varintsOf(bytes)));
+    if (number === 1) shape.push(...wholesOf(field));
     if (number === 2) dtype = dtypes.get(value);
     if (number === 8) name = stringOf(field);
     if (number === 9) raw = bytes;

@@ -18,8 +18,9 @@ import { keyOf } from "../../src/tensor/index.ts";
 import { saveCheckpoint } from "../../src/training/checkpoint.ts";
 import { beginning, lift, planOf, predict, train } from "../../src/training/index.ts";
 import { temporary } from "../data/helpers.ts";
+import { references } from "../methods/small.ts";
 import { classes as clouds, training } from "../training/setup.ts";
-import { type Case, caseOf, furthest, type Make, refusal } from "./exportCase.ts";
+import { type Case, caseOf, furthest, type Make, own, pixelsOf, refusal } from "./exportCase.ts";
 
 const host = openInline();
 afterAll(() => host.close());
@@ -138,6 +139,50 @@ describe("a model that begins with a file", () => {
   });
 });
 
+describe("an ONNX file of other making", () => {
+  interface FileCase {
+    readonly name: string;
+    readonly onnx: string;
+  }
+  const { cases } = references<FileCase>("onnx-files");
+  const file = cases.find(({ name }) => name === "residual") as FileCase;
+
+  test("brings its network along, which is trained and exported as any other", async () => {
+    await write("residual.onnx", Buffer.from(file.onnx, "base64"));
+    const from = await readBeginning(at("residual.onnx"));
+    expect(from).toMatchObject({ model: "residual.onnx", network: { shape: [1, 8, 8] } });
+    const of = membersOf({ data: digits, from }).model("residual.onnx");
+    const tuned = await caseOf(host, digits, of, {}, { rows: 100, epochs: 1 });
+    const learned = weightsOf(tuned);
+    for (const [path, { data }] of Object.entries(from.weights)) {
+      const moved = furthest(learned[path].data as Float32Array, data as Float32Array);
+      expect(moved, path).toBeGreaterThan(0);
+      // three steps of Adam at 0.01; running statistics move toward those of the data
+      if (!path.includes("running")) expect(moved, path).toBeLessThan(0.05);
+    }
+    const model = await openModel(tuned.bytes);
+    const rows = Int32Array.of(1, 5, 9);
+    const { outputs } = await model.run({ image: pixelsOf(tuned, rows) });
+    await model.close();
+    const want = await own(host, tuned, digits.encode(tuned.preprocessing, rows));
+    expect(furthest(outputs.probabilities.data as Float32Array, want.data)).toBeLessThan(1e-5);
+  });
+
+  test("is refused for texts, and where it has operators that are not known", async () => {
+    await write("residual.onnx", Buffer.from(file.onnx, "base64"));
+    const of = membersOf({ data: digits, from: await readBeginning(at("residual.onnx")) }).model(
+      "residual.onnx",
+    );
+    const error = await refusal(() => of([8], 2, { task: "classification", vocabulary: 9 }));
+    expect(error).toMatchObject({ code: "conflict", culprit: at("residual.onnx") });
+    const text = Buffer.from(file.onnx, "base64").toString("latin1");
+    await write("unknown.onnx", Buffer.from(text.replaceAll("Conv", "Conw"), "latin1"));
+    const unknown = await refusal(() => readBeginning(at("unknown.onnx")));
+    expect(unknown).toMatchObject({ code: "conflict", culprit: at("unknown.onnx") });
+    expect(unknown.message).toMatch(/it has the operator Conw/);
+  });
+});
+
 describe("data for a model that was trained before", () => {
   test("are encoded as it takes them, and only the target is learned anew", async () => {
     const begin = await readBeginning(at("best.onnx"));
@@ -170,14 +215,14 @@ describe("data for a model that was trained before", () => {
 });
 
 describe("a comparison that begins with a file", () => {
-  const own = { small: (shape: readonly number[], outputs: number) => mlp(shape, outputs, [24]) };
+  const models = { small: (shape: readonly number[], outputs: number) => mlp(shape, outputs, [24]) };
   const asking = async (): Promise<CompareRequest> => {
-    const whole = await caseOf(host, digits, own.small, {}, { rows: 600, epochs: 10 });
+    const whole = await caseOf(host, digits, models.small, {}, { rows: 600, epochs: 10 });
     await write("mlp.onnx", whole.bytes);
-    const candidates = await candidatesFor(["small"], [], [], shelf([], own));
+    const candidates = await candidatesFor(["small"], [], [], shelf([], models));
     const sizes = { train: 40, validation: 40, test: 100 };
     const from = await readBeginning(at("mlp.onnx"));
-    return { data: digits, models: own, candidates, seeds: [0], split: sizes, rate: 1e-4, epochs: 2, from };
+    return { data: digits, models, candidates, seeds: [0], split: sizes, rate: 1e-4, epochs: 2, from };
   };
 
   test("predicts before its first step what the file predicts", async () => {

@@ -77,7 +77,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--from <file>",
-      "begin with the weights of a model that --export wrote, of a checkpoint or of an .npz file: fine-tuning",
+      "fine-tuning: begin with the weights of an ONNX file (of --export, or another network), a checkpoint or an .npz file",
     )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)

@@ -1,3 +1,4 @@
+import type { Beginning } from "../../compare/index.ts";
 import {
   fetchedDatasets,
   type ImageOptions,
@@ -15,7 +16,7 @@ import { plainName } from "../../data/names.ts";
 import { isTablePath } from "../../data/raw.ts";
 import { tokenizerOf } from "../../data/text/index.ts";
 import { OckhamError } from "../../error.ts";
-import type { Dataset, Preprocessing } from "../../kinds/index.ts";
+import type { Dataset } from "../../kinds/index.ts";
 import { type CompareFlags, flagOf } from "./flags.ts";
 import { sizeOf, wholeOf } from "./numbers.ts";
 
@@ -36,31 +37,32 @@ const tableFlags = [
 ] as const;
 
 /** Images of a size, and texts with a tokenizer, as a model takes them that is begun with. */
-function asLearned(learned: Preprocessing | undefined): {
+function asTaken({ preprocessing: learned, network }: Pick<Beginning, "preprocessing" | "network">): {
   readonly images: Pick<ImageOptions, "size" | "channels">;
   readonly texts: Pick<OpenOptions, "tokenizer" | "tokens">;
 } {
-  if (learned?.kind === "image") {
-    const [channels, height, width] = learned.shape;
-    return { images: { size: [height, width], ...(isChannels(channels) && { channels }) }, texts: {} };
-  }
-  if (learned?.kind !== "text") return { images: {}, texts: {} };
-  return { images: {}, texts: { tokenizer: tokenizerOf(learned.tokenizer), tokens: learned.tokens } };
+  if (learned?.kind === "text")
+    return { images: {}, texts: { tokenizer: tokenizerOf(learned.tokenizer), tokens: learned.tokens } };
+  const shape = learned?.kind === "image" ? learned.shape : network?.shape;
+  if (shape?.length !== 3) return { images: {}, texts: {} };
+  const [channels, height, width] = shape;
+  const size = height > 0 && width > 0 ? { size: [height, width] as const } : {};
+  return { images: { ...size, ...(isChannels(channels) && { channels }) }, texts: {} };
 }
 
 const isChannels = (n: number): n is 1 | 3 => n === 1 || n === 3;
 
 /**
- * The data that were asked for; where a model is begun with, as it `learned` to take them. Throws what reading objects
+ * The data that were asked for; where a model is begun with, as that takes them. Throws what reading objects
  * to, in terms of the command line.
  */
 export async function sourceOf(
   flags: CompareFlags,
   signal: AbortSignal,
-  learned?: Preprocessing,
+  from: Pick<Beginning, "preprocessing" | "network"> = {},
 ): Promise<Source> {
   const task = taskOf(flags.task);
-  const { images, texts } = asLearned(learned);
+  const { images, texts } = asTaken(from);
   if (flags.images !== undefined && flags.masks !== undefined)
     return readMasks(flags.images, flags.masks, images);
   if (flags.images !== undefined)

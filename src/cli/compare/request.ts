@@ -1,11 +1,11 @@
 import {
   asBegun,
-  beginningModel,
   type Candidate,
   type Chosen,
   type CompareRequest,
   candidatesFor,
   defaults,
+  membersOf,
   methodsOf,
   modelFor,
   optionsOf,
@@ -39,13 +39,16 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const bare = shelf(own);
   const asked = said.methods === undefined ? undefined : parseMethods(said.methods);
   for (const id of new Set((asked ?? []).flat())) await bare.get(id);
-  const data = await sourceOf(said, signal, from?.preprocessing);
+  const data = await sourceOf(said, signal, from);
   const flags = data.task === "tokens" ? slowly(said) : said;
   const numbers = numbersOf(flags);
   const split = usualSplit(data, splitOf(flags));
   const sample = sampleOf(asBegun(data, from));
-  const members = from === undefined ? bare : shelf(own, {}, (of) => beginningModel(of, from, data));
-  const modelNames = modelsFor(flags, sample, members, from?.model);
+  const members = membersOf({ own, data, from });
+  const modelNames =
+    from?.network === undefined || flags.model !== undefined
+      ? modelsFor(flags, sample, members, from?.model)
+      : [from.model ?? ""];
   const outside = await outsideOf(flags, signal);
   const protocol = await protocolFor(flags, members);
   if (protocol !== undefined && flags.export !== undefined)
@@ -179,8 +182,7 @@ function modelsFor(
   begun?: string,
 ): string[] {
   if (text === undefined) {
-    const known = begun === undefined ? undefined : namedAs(begun, sample, members);
-    if (known !== undefined) return modelsFor({ model: known }, sample, members);
+    if (begun !== undefined) return [namedAs(begun, sample, members)];
     if (isText(sample)) return ["transformer"];
     if (sample.task === "segmentation") return ["unet"];
     if (mainInput(sample).shape.length !== 4) return ["mlp"];
@@ -191,9 +193,9 @@ function modelsFor(
   return names;
 }
 
-/** The name of the model that calls itself so on such data. */
-const namedAs = (name: string, sample: Dataset, { random }: Shelf): string | undefined =>
-  Object.keys(models).find((one) => {
+/** The name of the model that calls itself so on such data. Throws `conflict` where there is none. */
+function namedAs(name: string, sample: Dataset, { random }: Shelf): string {
+  const found = Object.keys(models).find((one) => {
     try {
       return modelFor(sample, random.model(one)).name === name;
     } catch {
@@ -201,6 +203,14 @@ const namedAs = (name: string, sample: Dataset, { random }: Shelf): string | und
       return false;
     }
   });
+  if (found !== undefined) return found;
+  throw new OckhamError(
+    "conflict",
+    "--from",
+    `the file holds the network ${name}, which is none of the models by name for such data`,
+    "begin with the file that the network came from",
+  );
+}
 
 function unknownName(what: string, name: string, known: readonly string[]): OckhamError {
   const near = nearest(name, known);
