@@ -1,23 +1,15 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { type NdArray, ndarray, type PlainDType } from "../../src/array/ndarray.ts";
-import { lower } from "../../src/onnx/index.ts";
+import { ndarray } from "../../src/array/ndarray.ts";
 import { openInline } from "../../src/runtime/index.ts";
-import { evaluate } from "../../src/tensor/evaluate.ts";
 import { input, nodeOf, type Primitive, type Tensor } from "../../src/tensor/graph.ts";
 import { mul, scan, sub } from "../../src/tensor/index.ts";
 import { type Sample, samples } from "../onnx/samples.ts";
+import { type Case, numbersOf, type Plain, wrong } from "./agreeing.ts";
 import { formulas, type Numbers } from "./formulas.ts";
 
 const host = openInline();
 afterAll(() => host.close());
-
-const numbersOf = ({ shape, data }: NdArray): Numbers => ({
-  shape,
-  data: Array.from(data as Float64Array, (x) => Number(x)),
-});
-
-type Plain = NdArray<PlainDType>;
 
 /** The same operand with other numbers, where it has numbers of its own. */
 const changed = (a: Plain, f: (x: number, i: number) => number): Plain =>
@@ -33,58 +25,9 @@ function variants(primitive: Primitive): ((a: Plain) => Plain)[] {
   return /conv|sumPool|sumUnpool|matmul|randomBits|foldKey/.test(primitive) ? [] : [coarse];
 }
 
-interface Case {
-  readonly feeds: readonly Plain[];
-  readonly inputs: readonly Tensor[];
-  readonly output: Tensor;
-}
-
 function caseOf({ build }: Sample, feeds: Case["feeds"], name: string): Case {
   const inputs = feeds.map((a, i) => input(`${name}.${i}`, a.shape, a.dtype));
   return { feeds, inputs, output: build(inputs) };
-}
-
-/** In words, the first entry that is off by more than a share of what it is or of the largest. */
-function off(got: NdArray, want: Numbers, share: number): string | undefined {
-  if (got.shape.join() !== want.shape.join()) return `[${got.shape}] for [${want.shape}]`;
-  const most = want.data.reduce((m, x) => (Number.isFinite(x) ? Math.max(m, Math.abs(x)) : m), 1);
-  for (const [i, b] of want.data.entries()) {
-    const a = Number(got.data[i]);
-    const near = Math.abs(a - b) <= share * (Math.abs(b) + 0.1 * most);
-    if (!near && !Object.is(a, b)) return `entry ${i}: ${a} for ${b}`;
-  }
-  return undefined;
-}
-
-/** What is wrong with the results of the evaluator in float64 and of ONNX Runtime in float32. */
-async function wrong(cases: readonly Case[], want: readonly Numbers[]): Promise<string[]> {
-  const fed = cases.flatMap(({ inputs, feeds }) => inputs.map((t, i) => [t, feeds[i]] as const));
-  const exact = evaluate(
-    cases.map(({ output }) => output),
-    new Map(
-      fed.map(([t, a]) => [
-        t,
-        a.dtype === "float32" ? ndarray("float64", a.shape, Float64Array.from(a.data)) : a,
-      ]),
-    ),
-    { float64: true },
-  );
-  const named = fed.map(([t, a], i) => [`x${i}`, t, a] as const);
-  const lowered = lower({
-    inputs: Object.fromEntries(named.map(([name, t]) => [name, t])),
-    outputs: Object.fromEntries(cases.map(({ output }, i) => [`y${i}`, output])),
-  });
-  const feeds = Object.fromEntries(named.map(([name, , a]) => [name, a]));
-  const { outputs } = await host.run(await host.load(lowered), feeds);
-  return cases.flatMap(({ output, inputs }, i) => {
-    const { op, attributes } = nodeOf(output);
-    const where = `${op}(${inputs.map((t) => `${t.dtype}[${t.shape}]`)}) ${JSON.stringify(attributes)}`;
-    const [ours, theirs] = [off(exact[i], want[i], 1e-12), off(outputs[`y${i}`] as NdArray, want[i], 2e-5)];
-    return [
-      ...(ours === undefined ? [] : [`evaluator: ${where}: ${ours}`]),
-      ...(theirs === undefined ? [] : [`ONNX Runtime: ${where}: ${theirs}`]),
-    ];
-  });
 }
 
 describe("by loops over their entries, in the evaluator and in ONNX Runtime", () => {
@@ -98,7 +41,7 @@ describe("by loops over their entries, in the evaluator and in ONNX Runtime", ()
     ]);
     const formula = formulas[primitive] as (operands: readonly Numbers[], attributes: object) => Numbers;
     const want = cases.map(({ feeds, output }) => formula(feeds.map(numbersOf), nodeOf(output).attributes));
-    expect(await wrong(cases, want)).toEqual([]);
+    expect(await wrong(host, cases, want)).toEqual([]);
   });
 
   it("loops: what is carried and what is stacked, either way, and loops in loops", async () => {
@@ -146,6 +89,6 @@ describe("by loops over their entries, in the evaluator and in ONNX Runtime", ()
       cases.push({ feeds, inputs, output: last }, { feeds, inputs, output: all });
       want.push({ shape: [width], data: carry }, { shape: [length, width], data: stacked });
     }
-    expect(await wrong(cases, want)).toEqual([]);
+    expect(await wrong(host, cases, want)).toEqual([]);
   });
 });

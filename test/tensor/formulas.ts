@@ -22,7 +22,7 @@ export const placesOf = (shape: Shape): number[][] =>
 const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 
 /** The entry at a place; undefined outside. */
-function inside({ shape, data }: Numbers, place: Index): number | undefined {
+export function inside({ shape, data }: Numbers, place: Index): number | undefined {
   let at = 0;
   for (const [axis, i] of place.entries()) {
     if (i < 0 || i >= shape[axis]) return undefined;
@@ -31,7 +31,7 @@ function inside({ shape, data }: Numbers, place: Index): number | undefined {
   return data[at];
 }
 
-const entry = (a: Numbers, place: Index): number => inside(a, place) as number;
+export const entry = (a: Numbers, place: Index): number => inside(a, place) as number;
 
 /** The entry at a place of a larger shape that `a` is stretched to. */
 const stretched = (a: Numbers, place: Index): number =>
@@ -41,7 +41,7 @@ const stretched = (a: Numbers, place: Index): number =>
   );
 
 /** Entry by entry of a shape. */
-const filled = (shape: Shape, of: (place: Index) => number): Numbers => ({
+export const filled = (shape: Shape, of: (place: Index) => number): Numbers => ({
   shape,
   data: placesOf(shape).map(of),
 });
@@ -54,7 +54,7 @@ function common(operands: readonly Numbers[]): number[] {
   );
 }
 
-const each =
+export const each =
   (f: (...values: number[]) => number): ((operands: readonly Numbers[]) => Numbers) =>
   (operands) =>
     filled(common(operands), (place) => f(...operands.map((a) => stretched(a, place))));
@@ -71,7 +71,7 @@ function nearest(x: number): number {
 }
 
 /** 2 / sqrt(pi) exp(-x^2) sum over n of 2^n x^(2n + 1) / (2n + 1)!! (Abramowitz and Stegun 7.1.6). */
-function erf(x: number): number {
+export function erf(x: number): number {
   let [term, sum] = [x, 0];
   for (let n = 0; Math.abs(term) > 1e-18 * Math.abs(sum); n++) {
     sum += term;
@@ -81,7 +81,7 @@ function erf(x: number): number {
 }
 
 /** For each place along the axes that stay, a number of the entries along the others. */
-function reduced(
+export function reduced(
   a: Numbers,
   axes: readonly number[],
   keep: boolean,
@@ -104,7 +104,7 @@ function reduced(
 }
 
 /** Rows along an axis, each replaced by as many numbers. */
-function along(a: Numbers, axis: number, of: (row: number[], at: number) => number): Numbers {
+export function along(a: Numbers, axis: number, of: (row: number[], at: number) => number): Numbers {
   const own = axis + a.shape.length;
   return filled(a.shape, (place) => {
     const row = Array.from({ length: a.shape[own] }, (_, i) =>
@@ -117,9 +117,10 @@ function along(a: Numbers, axis: number, of: (row: number[], at: number) => numb
   });
 }
 
-const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-const largest = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
-const softly = (row: readonly number[], at: number): number =>
+export const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+export const largest = (values: readonly number[]): number =>
+  values.reduce((a, b) => Math.max(a, b), -Infinity);
+export const softly = (row: readonly number[], at: number): number =>
   Math.exp(row[at] - largest(row)) / total(row.map((x) => Math.exp(x - largest(row))));
 
 /** Each result of a convolution with what it is a sum of: entries of x (perhaps in the padding) and of the kernel. */
@@ -141,7 +142,7 @@ function* products(
 }
 
 /** What is added up at the places of a shape. */
-function gathered(shape: Shape, terms: Iterable<readonly [place: Index, value: number]>): Numbers {
+export function gathered(shape: Shape, terms: Iterable<readonly [place: Index, value: number]>): Numbers {
   const data = new Array<number>(sizeOf(shape)).fill(0);
   for (const [place, value] of terms) data[place.reduce((at, i, axis) => at * shape[axis] + i, 0)] += value;
   return { shape, data };
