@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { basename } from "node:path";
 import { partSizes, type Source, type SplitOptions } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
 import { type Definition, mainInput, type Preprocessing, type Task } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
-import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
+import { type Beginning, dataOf, membersOf } from "./begin.ts";
+import type { ModelOf, Shelf } from "./candidates.ts";
 import { metricsOf } from "./catalogue.ts";
 import { protocolOf } from "./protocol.ts";
 import type { Candidate, Chosen, Environment, ProtocolOf, Setting } from "./results.ts";
@@ -21,6 +23,8 @@ export interface CompareRequest {
   readonly ownVersion?: string;
   /** A person's own models by the names that candidates use. */
   readonly models?: Readonly<Record<string, ModelOf>>;
+  /** What every model begins with, instead of random values: see `readBeginning`. */
+  readonly from?: Beginning;
   readonly split?: SplitOptions;
   /** Who trains on what, when, scored how: a member of kind "setting". Plain training and testing unless told. */
   readonly protocol?: Chosen;
@@ -56,12 +60,11 @@ const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
 };
 
 /** What is not measured on data of this kind, and why. */
-const unmeasured = ({ kind }: Preprocessing): string[] =>
-  kind === "text"
-    ? [
-        "Corruption, attacks and the detection of foreign data are not measured: tokens are no numbers that could be moved a little.",
-      ]
-    : [];
+const unmeasured = ({ kind }: Preprocessing, studied: boolean): string[] => {
+  if (kind !== "text") return [];
+  const what = studied ? "Attacks are" : "Corruption, attacks and the detection of foreign data are";
+  return [`${what} not measured: tokens are no numbers that could be moved a little.`];
+};
 
 /** Rows that the fingerprint of the data looks at. */
 const fingerprintRows = 2000;
@@ -125,10 +128,11 @@ function check(request: CompareRequest): void {
 /** The whole setting of a comparison, checked. Throws `bad-option`, `unknown-name` and `conflict`. */
 export async function settingOf(
   request: CompareRequest,
-  members: Shelf = shelf(request.own, request.models),
+  members: Shelf = membersOf(request),
 ): Promise<Setting> {
   check(request);
-  const { data, split = {} } = request;
+  const { split = {}, from } = request;
+  const data = dataOf(request);
   const protocol = request.protocol && (await described(request.protocol, members));
   const scores = metricsOf({ data: { task: data.task } as Setting["data"], protocol }).filter(
     (m) => m.group === "score" || m.group === "calibration",
@@ -164,7 +168,7 @@ export async function settingOf(
       size: data.size,
       classes: data.classes,
       inputShape: shape,
-      notes: [...data.notes, ...unmeasured(preprocessing)],
+      notes: [...data.notes, ...unmeasured(preprocessing, request.study !== undefined)],
       labelNoise: request.labelNoise ?? 0,
     },
     split: {
@@ -175,6 +179,7 @@ export async function settingOf(
     },
     ...(protocol && { protocol }),
     candidates: request.candidates,
+    ...(from && { from: `${basename(from.path)} (${from.fingerprint})` }),
     ...(request.ownVersion === undefined ? {} : { ownVersion: request.ownVersion }),
     seeds: request.seeds ?? defaults.seeds,
     epochs,
@@ -203,16 +208,17 @@ function studyOf(
       `a noise study trains once and measures; ${protocol.id} has measures of its own`,
       "leave one of them out",
     );
-  if (data.task === "segmentation" || preprocessing.kind === "text")
+  if (data.task === "segmentation" || data.task === "tokens")
     throw new OckhamError(
       "conflict",
       "noise-study",
-      "a noise study is for one class or number of an example that is a row of a table or an image",
+      "a noise study is for one class or number of an example: a row of a table, an image or a text",
       "compare without it",
     );
-  if (outside === undefined) return { kind };
+  const about = { kind, ...(preprocessing.kind === "text" ? { texts: true as const } : {}) };
+  if (outside === undefined) return about;
   checkForeign(data, outside);
-  return { kind, outside: `${outside.name} (${fingerprint(outside)})` };
+  return { ...about, outside: `${outside.name} (${fingerprint(outside)})` };
 }
 
 /** A setting with all its options, and what it measures and shows. Throws `conflict` for a member that is no setting. */

@@ -221,7 +221,7 @@ async function measure(
   const classes = test.task === "classification";
   const calibration = classes ? calibrated(onValidation, validation, onTest, test) : undefined;
   const { scores, robustness, outside } =
-    study !== undefined && isSpoilable(pre)
+    study !== undefined
       ? await measureStudy({ plan, values, test, pre, seed, host, predict, outside: study.outside })
       : await measureUsual(trained, prepared, seed, host, predict);
   const { spectra, ...weights } = await weightsOf(trained, prepared, host);

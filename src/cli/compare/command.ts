@@ -17,6 +17,7 @@ Examples:
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
   ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
   ockham compare --noise-study --data penguins             which method makes a sturdy and honest model
+  ockham compare --from best.onnx --images more            fine-tuning: begins with what was learned before
   ockham compare --resume                                  goes on where the same command was stopped
 
 Left in the output folder: report.html, comparison.json, trials.csv.
@@ -74,6 +75,10 @@ export const compareCommand = (): Command =>
       "--model <names>",
       "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag, lstm, gru; several with commas",
     )
+    .option(
+      "--from <file>",
+      "fine-tuning: begin with the weights of an ONNX file (of --export, or another network), a checkpoint or an .npz file",
+    )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)
     .option(
@@ -92,7 +97,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--outside <name or folder>",
-      "in a noise study: other images, which a model should not be sure of",
+      "in a noise study: other images or texts, which a model should not be sure of",
     )
     .option("--score <metric>", "names the winner (default: accuracy, rmse, loss or meanIou)")
     .optionsGroup("Training:")
