@@ -1,6 +1,7 @@
 import { bytesPerElement, type DType, sizeOf, stridesOf } from "../array/ndarray.ts";
 import type { AnyNode, Node } from "../tensor/graph.ts";
 import { call, get, i32, setGlobal, types } from "./code.ts";
+import { readsOf } from "./formula.ts";
 import { hasKernel, laidFor, type WalkOf, writeCopy, writeTask } from "./kernels.ts";
 import { imported } from "./lanes.ts";
 import { placeAll } from "./memory.ts";
@@ -55,7 +56,7 @@ export function compile(
   const stepped = new Map([...scanned, ...schedule.collected].map((node, i) => [node, i]));
   const inPlaceOf = inPlace(work, schedule);
   const unplaced: WalkOf = walkOver(schedule, () => ({ address: 0 }));
-  const scratch = (task: Task): readonly AnyNode[] => laidFor(task.node, unplaced);
+  const scratch = (task: Task): readonly AnyNode[] => laidFor(task, unplaced);
   const memory = placeAll(
     schedule,
     [...carried.map(({ from }) => from), ...shared, ...constants],
@@ -158,8 +159,10 @@ function inPlace({ carried }: Work, { steps, next, viewOf }: Schedule): Readonly
     const at = steps.findIndex(({ node }) => node === next[i]);
     if (at < 0 || next[i] === from || hasKernel(next[i])) return;
     const later = steps.slice(at + 1).some(({ reads }) => reads.includes(from));
-    const own = steps[at].formula.operands.filter((operand) => viewOf(operand).base === from);
-    if (!later && own.every((operand) => operand === from)) result.set(next[i], from);
+    const { operands, product } = steps[at].formula;
+    const own = operands.filter((operand) => viewOf(operand).base === from);
+    if (!later && product === undefined && own.every((operand) => operand === from))
+      result.set(next[i], from);
   });
   return result;
 }
@@ -178,7 +181,7 @@ const walkOver =
 
 /** Entries are read by fours: up to three steps of the longest stride beyond the last. */
 const marginOf = ({ steps, before, viewOf }: Schedule): number => {
-  const operands = [...before, ...steps].flatMap(({ formula }) => formula.operands);
-  const strides = operands.flatMap((operand) => viewOf(operand).strides);
+  const reads = [...before, ...steps].flatMap(({ formula }) => readsOf(formula));
+  const strides = reads.flatMap((read) => viewOf(read).strides);
   return 64 + 16 * strides.reduce((a, b) => Math.max(a, b), 1);
 };

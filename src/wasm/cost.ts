@@ -20,15 +20,16 @@ const wasm = { task: 10, lanes: 0.3, multiplication: 0.09 };
 const comparing = 10;
 
 function costOf({ node, formula }: Task): number {
-  const products = multiplications(node);
-  if (products > 0) return wasm.task + wasm.multiplication * products;
+  const product = node.op === "matmul" ? node : formula.product;
+  const products = product === undefined ? 0 : wasm.multiplication * multiplications(product);
+  if (node === product) return wasm.task + products;
   if (node.op === "argTopK") {
     const { shape } = node.inputs[0];
     return wasm.task + wasm.lanes * sizeOf(shape) * Math.ceil((shape.at(-1) as number) / 4) * comparing;
   }
   const entries = hasKernel(node) && !isReduction(node) ? sizeOf(node.shape) : sizeOf(formula.value.shape);
   const each = formula.operands.length + 1 + sum(formula.nodes.map(weightOf));
-  return wasm.task + wasm.lanes * Math.ceil(entries / 4) * each;
+  return wasm.task + products + wasm.lanes * Math.ceil(entries / 4) * each;
 }
 
 /** What a step of a program is estimated to take, in ns. */

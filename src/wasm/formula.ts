@@ -11,10 +11,20 @@ export interface Formula {
   readonly nodes: readonly AnyNode[];
   /** What is read. */
   readonly operands: readonly AnyNode[];
+  /** A product of the shape of the value that is made on the way. */
+  readonly product?: AnyNode;
 }
+
+/** What a formula needs in memory. */
+export const readsOf = ({ operands, product }: Formula): readonly AnyNode[] => [
+  ...operands,
+  ...((product?.inputs ?? []) as readonly AnyNode[]).filter((input) => literalValue(input) === undefined),
+];
 
 /** A formula in a loop nest. */
 export interface Lanes {
+  /** Gives four entries of a value that is made elsewhere. */
+  bind(node: AnyNode, value: Code): void;
   /** Reads what stays the same along the innermost axis. */
   enter(fn: Func, pointers: Pointers): void;
   /** Four entries, `vectors` times four after where the pointers stand. */
@@ -63,6 +73,9 @@ export function openFormula(
         keep(to, node, loadLanes(to, walks[k].place, strides[k], pointers[k], vectors));
     });
   return {
+    bind: (node, value) => {
+      values.set(node, value);
+    },
     enter: (to, pointers) => read(to, pointers, 0, (k) => strides[k] === 0),
     at: (to, pointers, vectors) => {
       read(to, pointers, vectors, (k) => strides[k] !== 0);

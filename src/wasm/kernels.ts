@@ -6,7 +6,7 @@ import { writeMap } from "./map.ts";
 import type { Func } from "./module.ts";
 import type { Place, Walk } from "./nest.ts";
 import { writeArgMax, writeTopK } from "./order.ts";
-import { formOf, type Matrix, type Product, writeProduct } from "./product.ts";
+import { canFinish, formOf, type Matrix, type Product, type Seen, writeProduct } from "./product.ts";
 import { foldings, writeReduction } from "./reduce.ts";
 import { type Refusal, writeFoldKey, writeGather, writeRandomBits, writeScatterAdd } from "./rows.ts";
 import type { Task } from "./schedule.ts";
@@ -123,13 +123,32 @@ const product: Kernel = {
     const own = node as Node<"matmul">;
     return formOf(productOf(own, walk, nowhere)) === null ? [laidRight(own)] : [];
   },
-  write(fn, { node }, { walk, out, laid }) {
-    const own = node as Node<"matmul">;
-    const { form, product: seen } = formOf(productOf(own, walk, out)) ?? {
-      form: "columns" as const,
-      product: productOf(own, walk, out, laid(0)),
-    };
-    writeProduct(fn, form, seen);
+  write(fn, { node }, site) {
+    writeProduct(fn, seenFor(node as Node<"matmul">, site));
+  },
+};
+
+/** A product as it is done. */
+function seenFor(node: Node<"matmul">, { walk, out, laid }: Site): Seen {
+  const direct = formOf(productOf(node, walk, out));
+  return direct ?? { form: "columns", product: productOf(node, walk, out, laid(0)), isTurned: false };
+}
+
+/** A product and what is done to its entries: at once where that can be, else one after the other where the result stands. */
+const finishedProduct: Kernel = {
+  lays: product.lays,
+  write(fn, { formula }, site) {
+    const node = formula.product as AnyNode;
+    const { shape } = formula.value;
+    const seen = seenFor(node as Node<"matmul">, site);
+    const walks = formula.operands.map((operand) => site.walk(operand, shape));
+    if (canFinish(seen, walks)) {
+      writeProduct(fn, seen, { node, formula, walks });
+      return;
+    }
+    writeProduct(fn, seen);
+    const whole = wholeWalk(site.out, shape);
+    writeMap(fn, shape, { ...formula, operands: [...formula.operands, node] }, whole, [...walks, whole]);
   },
 };
 
@@ -252,16 +271,17 @@ const kernels: { readonly [P in Primitive]?: Kernel } = {
 /** Whether a node has code of its own, beside what acts entry by entry. */
 export const hasKernel = (node: AnyNode): boolean => kernels[node.op] !== undefined;
 
-const kernelOf = (node: AnyNode): Kernel => kernels[node.op] ?? map;
+const kernelOf = ({ node, formula }: Task): Kernel =>
+  formula.product === undefined ? (kernels[node.op] ?? map) : finishedProduct;
 
 /** Values that a task lays out anew before it begins. */
-export const laidFor = (node: AnyNode, walk: WalkOf): readonly AnyNode[] =>
-  kernelOf(node).lays?.(node, walk) ?? [];
+export const laidFor = (task: Task, walk: WalkOf): readonly AnyNode[] =>
+  kernelOf(task).lays?.(task.formula.product ?? task.node, walk) ?? [];
 
 /** Writes what a task does. */
 export function writeTask(fn: Func, task: Task, site: Site): void {
-  laidFor(task.node, site.walk).forEach((node, i) => {
+  laidFor(task, site.walk).forEach((node, i) => {
     writeCopy(fn, node, site.walk, wholeWalk(site.laid(i), node.shape));
   });
-  kernelOf(task.node).write(fn, task, site);
+  kernelOf(task).write(fn, task, site);
 }

@@ -144,7 +144,7 @@ export function storeLanes(fn: Func, pointer: number, offset: number, value: Cod
   }
 }
 
-/** Most vectors that are written out one after another. */
+/** Most vectors that are written out one after another, unless told. */
 const unrolled = 16;
 
 /**
@@ -158,9 +158,10 @@ export function vectors(
   pointers: Pointers,
   unroll: number,
   body: (fn: Func, pointers: Pointers, first: number, count: number, lanes: number) => void,
+  most = unrolled,
 ): void {
   const full = Math.floor(n / 4);
-  const block = full <= unrolled ? Math.max(full, 1) : unroll;
+  const block = full <= most ? Math.max(full, 1) : unroll;
   const blocks = Math.floor(full / block);
   const over = full - blocks * block;
   const moved =

@@ -1,5 +1,7 @@
 import { sizeOf } from "../array/ndarray.ts";
-import { type Code, f32x4, get, set, v128 } from "./code.ts";
+import type { AnyNode } from "../tensor/graph.ts";
+import { type Code, f32x4, get, i32, set, types, v128 } from "./code.ts";
+import { type Formula, type Lanes, openFormula } from "./formula.ts";
 import type { Func } from "./module.ts";
 import {
   copied,
@@ -52,29 +54,69 @@ const narrow = 4;
 
 type Form = "columns" | "dots";
 
-/** How a product is done, and seen from which side; null where b must be laid out anew first. */
-export function formOf(product: Product): { readonly form: Form; readonly product: Product } | null {
-  const other = turned(product);
-  const isColumns = ({ b, c, n }: Product) => b.column === 1 && (c.column === 1 || n === 1);
-  const along = [product, other].find((side) => isColumns(side) && side.n >= narrow);
-  if (along !== undefined) return { form: "columns", product: along };
-  const { a, b, m, n } = product;
-  if (n < narrow && m >= narrow && other.b.column === 1) return { form: "columns", product: other };
-  if (a.column === 1 && b.row === 1 && Math.min(m, n) < narrow) return { form: "dots", product };
-  return isColumns(product) ? { form: "columns", product } : null;
+/** How a product is done, and from which side it is seen. */
+export interface Seen {
+  readonly form: Form;
+  readonly product: Product;
+  /** Whether it is seen as its transpose. */
+  readonly isTurned: boolean;
 }
 
-/** Rows and vectors of a block of results that stays in registers. */
-const rows = 4;
-const wide = 2;
+/** Null where b must be laid out anew first. */
+export function formOf(product: Product): Seen | null {
+  const other = turned(product);
+  const isColumns = ({ b, c, n }: Product) => b.column === 1 && (c.column === 1 || n === 1);
+  const columns = (side: Product): Seen => ({ form: "columns", product: side, isTurned: side === other });
+  const along = [product, other].find((side) => isColumns(side) && side.n >= narrow);
+  if (along !== undefined) return columns(along);
+  const { a, b, m, n } = product;
+  if (n < narrow && m >= narrow && other.b.column === 1) return columns(other);
+  if (a.column === 1 && b.row === 1 && Math.min(m, n) < narrow)
+    return { form: "dots", product, isTurned: false };
+  return isColumns(product) ? columns(product) : null;
+}
 
-export function writeProduct(fn: Func, form: Form, product: Product): void {
+/** What becomes of the entries of a product before they are stored. */
+export interface Finish {
+  readonly node: AnyNode;
+  readonly formula: Formula;
+  /** What is read beside the product, along the axes of the result: rows and columns last. */
+  readonly walks: readonly Walk[];
+}
+
+const turnedWalk = ({ place, strides }: Walk): Walk => ({
+  place,
+  strides: [...strides.slice(0, -2), ...strides.slice(-2).reverse()],
+});
+
+/** Whether what follows a product can be done while its entries are in registers. */
+export const canFinish = ({ form, product, isTurned }: Seen, walks: readonly Walk[]): boolean =>
+  form === "columns" &&
+  product.c.column === 1 &&
+  walks.every(({ strides }) => Math.abs(strides.at(isTurned ? -2 : -1) as number) <= 1);
+
+/** Writes a product, and what follows it (see `canFinish`). */
+export function writeProduct(fn: Func, { form, product, isTurned }: Seen, finish?: Finish): void {
   const { stack, a, b, c } = product;
-  const walks = [a, b, c].map((matrix): Walk => ({ place: matrix.place, strides: matrix.stack }));
-  const write = form === "columns" ? writeBlocks : writeDots;
-  const all =
-    sizeOf(stack) === 1 ? { stack: [], walks: walks.map((w) => ({ ...w, strides: [] })) } : { stack, walks };
-  loops(fn, all.stack, all.walks, 0, (inner, pointers) => write(inner, product, pointers));
+  const factors = [a, b, c].map((matrix): Walk => ({ place: matrix.place, strides: matrix.stack }));
+  const own = (finish?.walks ?? []).map((walk) => (isTurned ? turnedWalk(walk) : walk));
+  const others = own.map(({ place, strides }) => ({ place, strides: strides.slice(0, -2) }));
+  const lanes = finish && openFormula(fn, finish.formula, own, stack.length + 1);
+  const after = finish && lanes && { node: finish.node, lanes, strides: own.map((w) => w.strides.slice(-2)) };
+  const all = [...factors, ...others];
+  const flat = sizeOf(stack) === 1;
+  const walks = flat ? all.map((walk) => ({ ...walk, strides: [] })) : all;
+  loops(fn, flat ? [] : stack, walks, 0, (inner, pointers) => {
+    if (form === "columns") writeBlocks(inner, product, pointers, after);
+    else writeDots(inner, product, pointers);
+  });
+}
+
+interface After {
+  readonly node: AnyNode;
+  readonly lanes: Lanes;
+  /** From row to row and from column to column of what is read. */
+  readonly strides: readonly (readonly number[])[];
 }
 
 const moved = (pointer: number, entries: number): Move => ({ pointer, bytes: 4 * entries });
@@ -92,41 +134,80 @@ function blocked(
   if (count % size > 0) write(fn, count % size);
 }
 
+/** Rows of a block of results that stays in registers, and vectors: sums enough that none waits for the one before it. */
+const rows = 4;
+const vectorsFor = (m: number): number => (m === 1 ? 8 : m < rows ? 4 : 2);
+
+/** Products of so few terms are written out. */
+const short = 4;
+
 /** Blocks of rows and of columns that stand side by side; every entry is the sum over k in its order. */
-function writeBlocks(fn: Func, { m, n, k, a, b, c }: Product, [atA, atB, atC]: Pointers): void {
-  const [b0, c0] = [copied(fn, atB), copied(fn, atC)];
-  blocked(fn, n, 4 * wide, [moved(b0, 1), moved(c0, c.column)], (columns, width) => {
-    const [a1, c1] = [copied(columns, atA), copied(columns, c0)];
-    blocked(columns, m, rows, [moved(a1, a.row), moved(c1, c.row)], (block, height) => {
-      const [a2, b2] = [copied(block, a1), copied(block, b0)];
-      const across = Array.from({ length: Math.ceil(width / 4) }, (_, v) => v);
-      const down = Array.from({ length: height }, (_, r) => r);
-      const sums = down.map(() => across.map(() => block.local()));
-      for (const sum of sums.flat()) block.emit(set(sum, v128.floats(0)));
-      const right = across.map(() => block.local());
-      const left = block.local();
-      repeated(block, k, [moved(a2, a.column), moved(b2, b.row)], (to) => {
-        for (const v of across) to.emit(set(right[v], v128.load(get(b2), b.place.address + 16 * v)));
-        for (const r of down) {
-          to.emit(set(left, v128.loadSplat(get(a2), a.place.address + 4 * r * a.row)));
-          for (const v of across) {
-            const term = f32x4.mul(get(left), get(right[v]));
-            to.emit(set(sums[r][v], f32x4.add(get(sums[r][v]), term)));
-          }
-        }
+function writeBlocks(fn: Func, product: Product, [atA, atB, atC, ...others]: Pointers, after?: After): void {
+  const { m, n, a, c } = product;
+  const strides = after?.strides ?? [];
+  const [b0, c0, ...d0] = [atB, atC, ...others].map((at) => copied(fn, at));
+  const acrossMoves = [moved(b0, 1), moved(c0, c.column), ...d0.map((d, i) => moved(d, strides[i][1]))];
+  blocked(fn, n, 4 * vectorsFor(m), acrossMoves, (columns, width) => {
+    const [a1, c1, ...d1] = [atA, c0, ...d0].map((at) => copied(columns, at));
+    const downMoves = [moved(a1, a.row), moved(c1, c.row), ...d1.map((d, i) => moved(d, strides[i][0]))];
+    blocked(columns, m, rows, downMoves, (block, height) => {
+      const sums = writeSums(block, product, [a1, b0], height, Math.ceil(width / 4));
+      sums.forEach((row, r) => {
+        const pointers = d1.map((d, i) => further(block, d, r * strides[i][0]));
+        after?.lanes.enter(block, pointers);
+        row.forEach((sum, v) => {
+          const offset = c.place.address + 4 * (r * c.row + 4 * v * c.column);
+          after?.lanes.bind(after.node, get(sum));
+          const value = after === undefined ? get(sum) : after.lanes.at(block, pointers, v);
+          storeApart(block, c1, offset, c.column, value, width - 4 * v);
+        });
       });
-      for (const r of down)
-        for (const v of across)
-          storeApart(
-            block,
-            c1,
-            c.place.address + 4 * (r * c.row + 4 * v * c.column),
-            c.column,
-            sums[r][v],
-            width - 4 * v,
-          );
     });
   });
+}
+
+/** A pointer so many entries further. */
+function further(fn: Func, pointer: number, entries: number): number {
+  if (entries === 0) return pointer;
+  const local = fn.local(types.i32);
+  fn.emit(set(local, i32.add(get(pointer), i32.const(4 * entries))));
+  return local;
+}
+
+/** The sums over k of a block, in locals by row and vector. */
+function writeSums(
+  fn: Func,
+  { k, a, b }: Product,
+  [atA, atB]: Pointers,
+  height: number,
+  width: number,
+): readonly (readonly number[])[] {
+  const across = Array.from({ length: width }, (_, v) => v);
+  const sums = Array.from({ length: height }, () => across.map(() => fn.local()));
+  const right = across.map(() => fn.local());
+  const left = fn.local();
+  /** The terms of one k, `skipped` of them after where the pointers stand. */
+  const terms = (to: Func, pa: number, pb: number, skipped: number, begin: boolean) => {
+    const [offsetA, offsetB] = [
+      a.place.address + 4 * skipped * a.column,
+      b.place.address + 4 * skipped * b.row,
+    ];
+    for (const v of across) to.emit(set(right[v], v128.load(get(pb), offsetB + 16 * v)));
+    sums.forEach((row, r) => {
+      to.emit(set(left, v128.loadSplat(get(pa), offsetA + 4 * r * a.row)));
+      row.forEach((sum, v) => {
+        const term = f32x4.mul(get(left), get(right[v]));
+        to.emit(set(sum, begin ? term : f32x4.add(get(sum), term)));
+      });
+    });
+  };
+  if (k <= short) for (let at = 0; at < k; at++) terms(fn, atA, atB, at, at === 0);
+  else {
+    const [pa, pb] = [copied(fn, atA), copied(fn, atB)];
+    for (const sum of sums.flat()) fn.emit(set(sum, v128.floats(0)));
+    repeated(fn, k, [moved(pa, a.column), moved(pb, b.row)], (to) => terms(to, pa, pb, 0, false));
+  }
+  return sums;
 }
 
 /** Rows of a times columns of b, each of whose entries stand side by side. */
@@ -163,16 +244,15 @@ function writeDots(fn: Func, { m, n, k, a, b, c }: Product, [atA, atB, atC]: Poi
   });
 }
 
-/** Stores the first `count` lanes of a local, some entries apart. */
+/** Stores the first `count` lanes, some entries apart. */
 function storeApart(
   fn: Func,
   pointer: number,
   offset: number,
   apart: number,
-  local: number,
+  value: Code,
   count: number,
 ): void {
-  const value = get(local);
   if (apart === 1) storeLanes(fn, pointer, offset, value, count);
   else
     for (let lane = 0; lane < Math.min(4, count); lane++)

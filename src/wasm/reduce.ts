@@ -68,28 +68,36 @@ function writeColumns(
   const lanes = openFormula(fn, formula, from, inner);
   const strides = walks.map((walk) => walk.strides[inner]);
   loops(fn, shape, walks, shape.length - inner, (outer, pointers) => {
-    vectors(outer, shape[inner], strides, pointers, abreast, (block, at, first, count, entries) => {
-      const sums = Array.from({ length: count }, () => block.local());
-      for (const sum of sums) block.emit(set(sum, folding.neutral));
-      loops(
-        block,
-        shape,
-        walks,
-        0,
-        (each, reading) => {
-          lanes.enter(each, reading.slice(1));
-          sums.forEach((sum, v) => {
-            const value = lanes.at(each, reading.slice(1), first + v);
-            each.emit(set(sum, folding.join(get(sum), value)));
-          });
-        },
-        at,
-        kept,
-      );
-      sums.forEach((sum, v) => {
-        storeLanes(block, at[0], out.place.address + 16 * (first + v), get(sum), entries - 4 * v);
-      });
-    });
+    vectors(
+      outer,
+      shape[inner],
+      strides,
+      pointers,
+      abreast,
+      (block, at, first, count, entries) => {
+        const sums = Array.from({ length: count }, () => block.local());
+        for (const sum of sums) block.emit(set(sum, folding.neutral));
+        loops(
+          block,
+          shape,
+          walks,
+          0,
+          (each, reading) => {
+            lanes.enter(each, reading.slice(1));
+            sums.forEach((sum, v) => {
+              const value = lanes.at(each, reading.slice(1), first + v);
+              each.emit(set(sum, folding.join(get(sum), value)));
+            });
+          },
+          at,
+          kept,
+        );
+        sums.forEach((sum, v) => {
+          storeLanes(block, at[0], out.place.address + 16 * (first + v), get(sum), entries - 4 * v);
+        });
+      },
+      abreast,
+    );
   });
 }
 

@@ -1,6 +1,6 @@
-import { type DType, sizeOf } from "../array/ndarray.ts";
+import { type DType, sameShape, sizeOf } from "../array/ndarray.ts";
 import { type AnyNode, literalValue, make, nodeOf, type Primitive } from "../tensor/graph.ts";
-import type { Formula } from "./formula.ts";
+import { type Formula, readsOf } from "./formula.ts";
 import { hasKernel } from "./kernels.ts";
 import { isLanewise } from "./lanes.ts";
 import { isView, type View, viewOf } from "./views.ts";
@@ -84,14 +84,34 @@ export function scheduleOf(work: Work): Schedule {
       users.set(input, (users.get(input) ?? new Set()).add(node));
   const results = new Set([...carried.map(({ to }) => to), ...work.collected]);
 
-  const isInline = (node: AnyNode): boolean => {
-    if (!isLanewise(node) || results.has(node) || isLiteral(node)) return false;
+  const inline = new Set<AnyNode>();
+  /** Tasks that a product is part of. */
+  const multiplying = new Set<AnyNode>();
+  const onlyUser = (node: AnyNode): AnyNode | undefined => {
     const [user, ...more] = users.get(node) ?? [];
-    if (user === undefined || more.length > 0 || varying.has(user) !== varying.has(node)) return false;
-    if (isReduction(user)) return true;
-    return isLanewise(user) && (sizeOf(node.shape) === 1 || node.shape.join() === user.shape.join());
+    return more.length > 0 || results.has(node) || varying.has(user) !== varying.has(node) ? undefined : user;
   };
-  const inline = new Set(nodes.filter(isInline));
+  const isInline = (node: AnyNode): boolean => {
+    const user = onlyUser(node);
+    if (user === undefined || !isLanewise(node) || isLiteral(node)) return false;
+    return (
+      isReduction(user) ||
+      (isLanewise(user) && (sizeOf(node.shape) === 1 || sameShape(node.shape, user.shape)))
+    );
+  };
+  /** What a value that is computed on the way is part of. */
+  const taskOfInline = (node: AnyNode): AnyNode =>
+    inline.has(node) ? taskOfInline(onlyUser(node) as AnyNode) : node;
+  // users before inputs, so that it is known what a product would be part of
+  for (const node of [...nodes].reverse()) {
+    if (isInline(node)) inline.add(node);
+    const user = node.op === "matmul" ? onlyUser(node) : undefined;
+    if (user === undefined || !isLanewise(user) || !sameShape(user.shape, node.shape)) continue;
+    const task = taskOfInline(user);
+    if (!isLanewise(task) || !sameShape(task.shape, node.shape) || multiplying.has(task)) continue;
+    multiplying.add(task);
+    inline.add(node);
+  }
   const stored = new Set<AnyNode>();
   for (const node of nodes) {
     if (inline.has(node)) continue;
@@ -101,7 +121,7 @@ export function scheduleOf(work: Work): Schedule {
 
   const taskOf = (node: AnyNode): Task => {
     const formula = formulaOf(node, inline);
-    const reads = formula.operands.map((operand) => view(operand).base);
+    const reads = readsOf(formula).map((read) => view(read).base);
     return { node, formula, reads };
   };
   const copies: AnyNode[] = [];
@@ -135,16 +155,18 @@ export function scheduleOf(work: Work): Schedule {
 function formulaOf(node: AnyNode, inline: ReadonlySet<AnyNode>): Formula {
   const nodes: AnyNode[] = [];
   const operands: AnyNode[] = [];
+  let product: AnyNode | undefined;
   const visit = (at: AnyNode) => {
     if (nodes.includes(at) || operands.includes(at)) return;
-    if (inline.has(at)) {
+    if (inline.has(at) && at.op === "matmul") product = at;
+    else if (inline.has(at)) {
       (at.inputs as readonly AnyNode[]).forEach(visit);
       nodes.push(at);
     } else if (!isLiteral(at)) operands.push(at);
   };
   (node.inputs as readonly AnyNode[]).forEach(visit);
   if (!isLanewise(node)) return { value: node.inputs[0] as AnyNode, nodes, operands };
-  return { value: node, nodes: [...nodes, node], operands };
+  return { value: node, nodes: [...nodes, node], operands, product };
 }
 
 /** Tasks in an order that does `last` ones as late as it can: what they overwrite has been read by then. */

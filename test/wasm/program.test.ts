@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { type DType, type NdArray, type PlainDType, sizeOf } from "../../src/array/ndarray.ts";
+import { type DType, type NdArray, ndarray, type PlainDType, sizeOf } from "../../src/array/ndarray.ts";
+import { stream } from "../../src/array/random.ts";
 import type { LoopSpec } from "../../src/onnx/index.ts";
 import { openInline } from "../../src/runtime/index.ts";
 import { evaluate } from "../../src/tensor/evaluate.ts";
 import { input, type Node, type Primitive, type Tensor } from "../../src/tensor/graph.ts";
+import { add, matmul, mul, relu } from "../../src/tensor/index.ts";
 import { compileLoop } from "../../src/wasm/index.ts";
 import { recast, samples } from "../onnx/samples.ts";
 
@@ -78,6 +80,55 @@ const without: readonly Primitive[] = [
   "last",
   "stacked",
 ];
+
+const size = fc.integer({ min: 1, max: 11 });
+
+/** A product of random sizes, seen from any side, and what may follow it. */
+const products = fc
+  .record({
+    stack: fc.constantFrom<number[]>([], [1], [3]),
+    m: size,
+    n: size,
+    k: fc.constantFrom(1, 2, 3, 5, 16, 33),
+  })
+  .chain(({ stack, m, n, k }) =>
+    fc.record({
+      stack: fc.constant(stack),
+      transposeA: fc.boolean(),
+      transposeB: fc.boolean(),
+      shared: fc.boolean(),
+      addend: fc.constantFrom([n], [m, 1], [m, n], [...stack, m, n], []),
+      scaled: fc.boolean(),
+      sizes: fc.constant([m, n, k] as const),
+    }),
+  );
+
+describe("products", () => {
+  test("agree with the reference evaluator, whatever follows them", async () => {
+    const numbers = stream(3);
+    const cases = fc.sample(products, { numRuns: 150, seed: 5 }).map((drawn, i): Case => {
+      const { stack, transposeA, transposeB, shared, addend, scaled } = drawn;
+      const [m, n, k] = drawn.sizes;
+      const a = [...stack, ...(transposeA ? [k, m] : [m, k])];
+      const b = [...(shared ? [] : stack), ...(transposeB ? [n, k] : [k, n])];
+      const own = [a, b, addend].map((shape) => {
+        const data = Float32Array.from({ length: sizeOf(shape) }, () => numbers.normal());
+        return ndarray("float32", shape, data);
+      });
+      const inputs = own.map((array, at) => input(`x${i}.${at}`, array.shape));
+      const product = matmul(inputs[0], inputs[1], { transposeA, transposeB });
+      const sum = relu(add(product, inputs[2]));
+      return { name: `y${i}`, own, inputs, y: scaled ? mul(sum, add(sum, 2)) : sum };
+    });
+    const results = await computed(cases);
+    const wrong = cases.flatMap((c) => {
+      const [want] = evaluate([c.y], new Map(c.inputs.map((t, k) => [t, c.own[k]])));
+      const bad = difference(results[c.name], want, 1e-4);
+      return bad === undefined ? [] : [`${describeCase(c)}: ${bad}`];
+    });
+    expect(wrong).toEqual([]);
+  });
+});
 
 describe("every primitive agrees with the reference evaluator", () => {
   const dtypes: readonly [DType, number][] = [
