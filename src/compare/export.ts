@@ -34,7 +34,8 @@ const mostBytes = 2 ** 31 - 1;
  * Inputs: for tables one a column, by its name: numbers float32 [n, 1], NaN where missing; categories string [n, 1], an
  * empty or unknown text where missing. For images `image`, float32 [n, channels, height, width], pixels from 0 to 1. For
  * texts `ids`, int32 [n, tokens], made with the tokenizer that the metadata hold, and, where texts are told apart, `mask`,
- * float32 [n, tokens], 1 for a token and 0 for padding: ONNX has no operators to tokenize with.
+ * float32 [n, tokens], 1 for a token and 0 for padding: ONNX has no operators to tokenize with. For nodes of a graph,
+ * which the file holds, `node`, int32 [n], their places in the metadata's list.
  * Outputs: for classification `probabilities` float32 [n, classes] and `label` string [n]; for regression `value`
  * float32 [n, outputs] in the target's own unit; for texts that are continued `probabilities` of what comes after each
  * token, float32 [n, tokens, vocabulary]. A prime is added to an output's name that is also a column's.
@@ -81,6 +82,7 @@ function madeBy(preprocessing: Preprocessing, task: Plan["shape"]["task"]) {
       example: [preprocessing.columns.reduce((sum, column) => sum + column.width, 0)],
       described: numbers,
     };
+  if (kind === "graph") return { example: [], described: numbers };
   return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
 }
 
@@ -237,7 +239,7 @@ function ports(
 function inputPorts(preprocessing: Preprocessing, { inputs }: Plan["shape"]): ValueInfo[] {
   if (preprocessing.kind === "image")
     return [{ name: "image", dtype: "float32", shape: ["n", ...preprocessing.shape] }];
-  if (preprocessing.kind === "text")
+  if (preprocessing.kind !== "table")
     return Object.entries(inputs).map(([name, { dtype, shape }]) => ({
       name,
       dtype,

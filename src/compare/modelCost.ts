@@ -36,7 +36,7 @@ export async function modelCost(bytes: Uint8Array, preprocessing: Preprocessing)
   }
 }
 
-/** A row of means and first levels, an image of means, or a text of the first id. */
+/** A row of means and first levels, an image of means, a text of the first id, or the first node. */
 function typicalRow(preprocessing: Preprocessing): ModelValue[] {
   if (preprocessing.kind === "table")
     return preprocessing.columns.map((column) =>
@@ -49,6 +49,7 @@ function typicalRow(preprocessing: Preprocessing): ModelValue[] {
     const ids = { dtype: "int32", shape, data: new Int32Array(preprocessing.tokens) } as const;
     return [ids, { dtype: "float32", shape, data: new Float32Array(preprocessing.tokens).fill(1) }];
   }
+  if (preprocessing.kind === "graph") return [{ dtype: "int32", shape: [1], data: Int32Array.of(0) }];
   const { shape, mean } = preprocessing;
   const area = sizeOf(shape.slice(1));
   const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => mean[Math.floor(i / area)]);

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
-import { sizeOf } from "../array/ndarray.ts";
+import { rows, sizeOf } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import { type Dataset, type Estimator, mainInput } from "../kinds/index.ts";
+import { type Dataset, type Estimator, exampleShape } from "../kinds/index.ts";
 import { calibrated, scoresOf } from "./measure/scores.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Trial } from "./results.ts";
@@ -12,13 +12,18 @@ const mostNumbers = 2_000_000;
 
 /** The training rows a reference line gets. */
 export function referenceRows(train: Dataset): Dataset {
-  const width = train.vocabulary ?? sizeOf(mainInput(train).shape.slice(1));
+  const width = train.vocabulary ?? sizeOf(exampleShape(train));
   return inNumbers(first(train, Math.max(500, Math.floor(mostNumbers / width))));
 }
 
-/** Texts as numbers: the logarithm of 1 + how often each id stands in them, padding left out. */
+/**
+ * Examples as numbers. Texts: the logarithm of 1 + how often each id stands in them, padding left out. Nodes: their
+ * features, without the edges.
+ */
 function inNumbers(data: Dataset): Dataset {
-  const { vocabulary, size } = data;
+  const { vocabulary, size, graph } = data;
+  if (graph !== undefined)
+    return { ...data, inputs: { x: rows(graph.features, data.inputs.node.data as Int32Array) } };
   if (vocabulary === undefined) return data;
   const { ids, mask } = data.inputs;
   const tokens = ids.shape[1];

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { partSizes, type Source, type SplitOptions } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
-import { type Definition, mainInput, type Preprocessing, type Task } from "../kinds/index.ts";
+import { type Definition, exampleShape, type Preprocessing, type Task } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
 import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
 import { metricsOf } from "./catalogue.ts";
@@ -56,12 +56,15 @@ const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
 };
 
 /** What is not measured on data of this kind, and why. */
-const unmeasured = ({ kind }: Preprocessing): string[] =>
-  kind === "text"
-    ? [
-        "Corruption, attacks and the detection of foreign data are not measured: tokens are no numbers that could be moved a little.",
-      ]
-    : [];
+const unmeasured = ({ kind }: Preprocessing): string[] => {
+  const why: Partial<Record<Preprocessing["kind"], string>> = {
+    text: "tokens are no numbers that could be moved a little",
+    graph: "the graph that a model has learned is the one it is asked about",
+  };
+  return why[kind] === undefined
+    ? []
+    : [`Corruption, attacks and the detection of foreign data are not measured: ${why[kind]}.`];
+};
 
 /** Rows that the fingerprint of the data looks at. */
 const fingerprintRows = 2000;
@@ -73,7 +76,11 @@ function fingerprint(data: Source): string {
   const rows = Int32Array.from({ length: Math.ceil(data.size / step) }, (_, i) => i * step);
   const encoded = data.encode(data.fit(rows), rows);
   hash.update(JSON.stringify([data.name, data.size, data.classes]));
-  for (const array of [...Object.values(encoded.inputs), encoded.target]) {
+  for (const array of [
+    ...Object.values(encoded.inputs),
+    ...Object.values(encoded.graph ?? {}),
+    encoded.target,
+  ]) {
     const { buffer, byteOffset, byteLength } = array.data;
     hash.update(new Uint8Array(buffer, byteOffset, byteLength));
   }
@@ -150,7 +157,7 @@ export async function settingOf(
   );
   const all = Int32Array.from({ length: data.size }, (_, i) => i);
   const preprocessing = data.fit(all);
-  const shape = mainInput(data.encode(preprocessing, all.slice(0, 1))).shape.slice(1);
+  const shape = exampleShape(data.encode(preprocessing, all.slice(0, 1)));
   return {
     version: versionOf(),
     data: {
@@ -203,7 +210,7 @@ function studyOf(
       `a noise study trains once and measures; ${protocol.id} has measures of its own`,
       "leave one of them out",
     );
-  if (data.task === "segmentation" || preprocessing.kind === "text")
+  if (data.task === "segmentation" || unmeasured(preprocessing).length > 0)
     throw new OckhamError(
       "conflict",
       "noise-study",

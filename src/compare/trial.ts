@@ -4,9 +4,9 @@ import { OckhamError } from "../error.ts";
 import {
   type Dataset,
   type Definition,
+  exampleShape,
   hasClasses,
   type Model,
-  mainInput,
   type Optimizer,
   type Scalar,
   type Task,
@@ -101,14 +101,11 @@ function checkModel(model: Model, task: Task): void {
 }
 
 /** The model for data of this shape. */
-export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset, of: ModelOf): Model {
+export function modelFor(data: Dataset, of: ModelOf): Model {
+  const { task, vocabulary, graph, classes, target } = data;
   const outputs = hasClasses(task) ? classes.length : target.shape[1];
-  const model = of(
-    mainInput(data).shape.slice(1),
-    outputs,
-    vocabulary === undefined ? undefined : { task, vocabulary },
-  );
-  if (vocabulary === undefined) checkModel(model, task);
+  const model = of(exampleShape(data), outputs, { task, vocabulary, graph });
+  if (model.inputs.x !== undefined) checkModel(model, task);
   return model;
 }
 

@@ -2,7 +2,9 @@
 export { type ArrayOptions, arraySource, npzSource } from "./arrays.ts";
 export { type BagOptions, inBags } from "./bags.ts";
 export { encodeColumns, type Feature, tableSource } from "./columns.ts";
+export { type CommunityOptions, communities } from "./communities.ts";
 export { type CsvOptions, csvSource } from "./csv.ts";
+export { type GraphOptions, type Nodes, nodeSource } from "./graphs.ts";
 export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
 export { withLabelNoise, withNoisyTarget } from "./noise.ts";
 export { imageSource, type Pixels } from "./pixels.ts";

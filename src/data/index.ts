@@ -6,6 +6,7 @@ import { listed } from "./cells.ts";
 import type { FetchOptions } from "./fetched.ts";
 import { fetchDataset, fetchedDatasets } from "./fetched.ts";
 import { checkFile, listFolder } from "./files.ts";
+import { readGraph } from "./graphFiles.ts";
 import { idxSource } from "./idx.ts";
 import { readIdxPart } from "./idxFiles.ts";
 import { type ImageOptions, readImages } from "./images.ts";
@@ -23,9 +24,12 @@ export { readNpyPair, readNpzSource } from "./arrayFiles.ts";
 export { type ArrayOptions, arraySource, npzSource } from "./arrays.ts";
 export { type BagOptions, inBags } from "./bags.ts";
 export { encodeColumns, type Feature, tableSource } from "./columns.ts";
+export { type CommunityOptions, communities } from "./communities.ts";
 export { type CsvOptions, csvSource } from "./csv.ts";
 export { cacheFolder } from "./download.ts";
 export { type FetchOptions, fetchDataset, fetchedDatasets } from "./fetched.ts";
+export { readGraph } from "./graphFiles.ts";
+export { type GraphOptions, type Nodes, nodeSource } from "./graphs.ts";
 export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
 export { readIdxFile, readIdxPart } from "./idxFiles.ts";
 export { type ImageOptions, readImages } from "./images.ts";
@@ -52,6 +56,10 @@ export interface OpenOptions
     FetchOptions {
   /** Of the toy problems; default 0. */
   readonly seed?: number;
+  /** The edges of a graph whose nodes are the rows of the table: another table. */
+  readonly edges?: string;
+  /** The column with the nodes' names: `id` where there is one, else the first, unless told. */
+  readonly id?: string;
   /** The column of a table that holds texts; true for plain texts. */
   readonly text?: string | true;
   /** A tokenizer by name (characters, words, bytes), or one of one's own. */
@@ -67,7 +75,7 @@ export function knownNames(): string[] {
  * Data by name or path: a shipped set, a fetched set, a toy problem; a table (.csv, .tsv, .parquet, .json,
  * .ndjson, or .gz of one; needs `target`); .npz, or a folder with x.npy and y.npy; an IDX file of images with
  * the file of its labels beside it; a folder of images; with `text`, a table's column of texts, a .txt file or a folder
- * of them. A name wins over a file that is called the same: write
+ * of them; with `edges`, the nodes of a graph. A name wins over a file that is called the same: write
  * ./digits for the file.
  *
  * Throws `unknown-name` where there is neither such a name nor such a file, with the nearest one;
@@ -146,9 +154,10 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
     "name",
     "missing",
     "categories",
+    ...(options.edges === undefined ? [] : (["edges", "id"] as const)),
     ...(options.text === undefined ? [] : (["text", ...textOptions] as const)),
   ]);
-  const { target, text, tokenizer, tokens, vocabulary, ...rest } = options;
+  const { target, text, tokenizer, tokens, vocabulary, edges, ...rest } = options;
   if (target === undefined) {
     const columns = await tableColumns(path);
     throw new OckhamError(
@@ -157,6 +166,17 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
       `${path}: say which column to predict`,
       `give target, one of ${listed(columns)}`,
     );
+  }
+  if (edges !== undefined) {
+    for (const name of ["test", "text"] as const)
+      if (options[name] !== undefined)
+        throw new OckhamError(
+          "conflict",
+          name,
+          `${name} and edges do not go together: all nodes are in one table of numbers and categories`,
+          `leave ${name} out`,
+        );
+    return readGraph(path, edges, { ...rest, target });
   }
   if (typeof text !== "string") return readTable(path, { ...rest, target });
   return readTable(path, { ...rest, target, text, texts: { tokenizer, tokens, vocabulary } });

@@ -3,7 +3,7 @@ import { counted, type Reading, type TypedColumn, typed, type Where } from "./ce
 import { coded, tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
 import { columnOf, decimalComma, type RawTable, stacked, textsOf } from "./rawTable.ts";
-import type { ColumnTask, Origin, Source } from "./source.ts";
+import type { ColumnTask, Description, Origin, Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
 import { type TextOptions, textSource } from "./text/sources.ts";
 
@@ -32,13 +32,27 @@ export interface TableOptions extends Reading {
   readonly texts?: TextOptions;
 }
 
-/** A table as a source, and the rows of another below it for testing: see `readTable`. `name` is for where none is given. */
-export function sourceOf(
+/** A table whose columns have their types and roles. */
+export interface Roles {
+  readonly table: RawTable;
+  /** Those that have a type, by name: all, but for columns to drop and what stands beside texts. */
+  readonly columns: ReadonlyMap<string, TypedColumn>;
+  /** Names of those without a role. */
+  readonly inputs: readonly string[];
+  /** Those with a target, and a column in them. */
+  readonly rows: Int32Array;
+  column(name: string): TypedColumn;
+  /** The description of a source of these rows; what became of the inputs is among its notes. */
+  description(aboutInputs: readonly string[]): Description;
+}
+
+/** The roles that columns were given: see `readTable`. `name` is for where none is given. */
+export function rolesOf(
   main: RawTable,
   test: RawTable | undefined,
   options: TableOptions,
   name: string,
-): Source {
+): Roles {
   checkRoles(main, options);
   const table = test === undefined ? main : stacked(main, test);
   const columns = typedColumns(table, options);
@@ -47,36 +61,50 @@ export function sourceOf(
   const column = (name: string) => picked(columns.get(name)!, kept.rows);
   const { target, notes: aboutTarget } = makeTarget(column(options.target), options.task, where);
   const roles = [options.target, options.group, options.domain, options.time];
-  const inputs = [...columns.keys()].filter((name) => !roles.includes(name)).map(column);
-  const { text } = options;
-  const { features, notes: aboutFeatures } =
-    text === undefined
-      ? makeFeatures(inputs, kept.rows, options.keep ?? [])
-      : { features: [], notes: [`${JSON.stringify(text)} holds the texts; no other column is an input.`] };
-  if (text === undefined && features.length === 0) throw noInputs(table);
   const notes = [
     `${counted(table.rows, "row")}, ${counted(table.columns.length, "column")}.`,
     ...table.notes,
     ...aboutTarget,
     ...kept.notes,
     ...[...columns.values()].flatMap((one) => one.notes),
-    ...aboutFeatures,
-    ...aboutRoles(options),
   ];
-  const description = {
+  const about = {
     name: options.name ?? name,
     target,
-    notes,
     ...(options.origin && { origin: options.origin }),
     ...(options.group !== undefined && { groups: groupNumbers(column(options.group), where) }),
     ...(options.domain !== undefined && { domains: groupNumbers(column(options.domain), where) }),
     ...(options.time !== undefined && { time: times(column(options.time), where) }),
     ...(test !== undefined && { test: testRows(kept.rows, main.rows, test.path) }),
   };
-  if (text === undefined) return tableSource(description, features);
+  return {
+    table,
+    columns,
+    inputs: [...columns.keys()].filter((name) => !roles.includes(name)),
+    rows: kept.rows,
+    column,
+    description: (aboutInputs) => ({ ...about, notes: [...notes, ...aboutInputs, ...aboutRoles(options)] }),
+  };
+}
+
+/** A table as a source, and the rows of another below it for testing: see `readTable`. `name` is for where none is given. */
+export function sourceOf(
+  main: RawTable,
+  test: RawTable | undefined,
+  options: TableOptions,
+  name: string,
+): Source {
+  const { table, inputs, rows, column, description } = rolesOf(main, test, options, name);
+  const { text } = options;
+  if (text === undefined) {
+    const { features, notes } = makeFeatures(inputs.map(column), rows, options.keep ?? []);
+    if (features.length === 0) throw noInputs(table);
+    return tableSource(description(notes), features);
+  }
   const cells = textsOf(columnOf(table, text, "the texts"));
-  const texts = Array.from(kept.rows, (row) => cells[row] ?? "");
-  return textSource(description, texts, { ...options.texts, column: text });
+  const texts = Array.from(rows, (row) => cells[row] ?? "");
+  const notes = [`${JSON.stringify(text)} holds the texts; no other column is an input.`];
+  return textSource(description(notes), texts, { ...options.texts, column: text });
 }
 
 function typedColumns(table: RawTable, options: TableOptions): Map<string, TypedColumn> {

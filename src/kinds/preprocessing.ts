@@ -63,4 +63,13 @@ export type Preprocessing =
       /** Empty for regression, and for texts that are continued. */
       readonly classes: readonly string[];
       readonly targetScale: readonly TargetScale[];
+    }
+  | {
+      readonly kind: "graph";
+      /** The names of the nodes, in the order of their numbers, and the column that holds them. */
+      readonly nodes: readonly string[];
+      readonly column: string;
+      readonly target: string;
+      readonly classes: readonly string[];
+      readonly targetScale: readonly TargetScale[];
     };

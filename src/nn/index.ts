@@ -1,6 +1,7 @@
 export * from "./attention.ts";
 export * from "./autoencoder.ts";
 export * from "./embedding.ts";
+export * from "./graph.ts";
 export * from "./initializers.ts";
 export * from "./languageModel.ts";
 export * from "./layers.ts";

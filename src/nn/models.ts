@@ -49,7 +49,7 @@ export function staged(
     apply(weights, inputs, { mode = "eval", key, from, layer = (x: Tensor) => x } = {}) {
       const first = from === undefined ? 0 : 1 + placeOf(places, from.name);
       const mask = masked ? { mask: inputOf(inputs, "mask", shape) } : {};
-      const context: Context = { weights, mode, key, buffers: {}, ...mask };
+      const context: Context = { weights, mode, key, buffers: {}, inputs, ...mask };
       const activations: Record<string, Tensor> = {};
       let value = from === undefined ? inputOf(inputs, input, shape) : from.value;
       for (let i = first; i < built.length; i++) {

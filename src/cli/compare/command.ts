@@ -16,6 +16,7 @@ Examples:
   ockham compare --setting continual --methods replay,ewc  tasks one after the other: what is forgotten
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
   ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
+  ockham compare papers.csv --target field --edges cites.csv   nodes of a graph, told apart
   ockham compare --noise-study --data penguins             which method makes a sturdy and honest model
   ockham compare --resume                                  goes on where the same command was stopped
 
@@ -41,6 +42,8 @@ export const compareCommand = (): Command =>
       "images in one folder a class, or with a labels.csv: file and what is to be predicted, a class or a number",
     )
     .option("--masks <folder>", "a mask for each of the images: a class a pixel is predicted")
+    .option("--edges <file>", "a table of edges: the rows of the data are the nodes of a graph")
+    .option("--id <column>", "the names of the nodes, by which edges call them (default: id, else the first)")
     .option("--text [column]", "the column of a table that holds texts; alone: plain .txt files")
     .option(
       "--tokenizer <name or file>",
@@ -72,7 +75,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--model <names>",
-      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag, lstm, gru; several with commas",
+      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag, lstm, gru; gcn for nodes of a graph; several with commas",
     )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)
@@ -96,11 +99,14 @@ export const compareCommand = (): Command =>
     )
     .option("--score <metric>", "names the winner (default: accuracy, rmse, loss or meanIou)")
     .optionsGroup("Training:")
-    .option("--epochs <n>", "epochs of training (default: 40; 10 for a text that is continued)")
+    .option(
+      "--epochs <n>",
+      "epochs of training (default: 40; 10 for a text that is continued, 200 for nodes of a graph)",
+    )
     .option("--budget <budget>", "the same for all: epochs=N, gradients, gradients=N or seconds=N")
-    .option("--batch-size <n>", "examples a step (default: 32)")
+    .option("--batch-size <n>", "examples a step (default: 32; all for nodes of a graph)")
     .option("--optimizer <name>", "default: adam")
-    .option("--rate <number>", "learning rate (default: the optimizer's)")
+    .option("--rate <number>", "learning rate (default: the optimizer's; 0.01 for nodes of a graph)")
     .option("--schedule <name>", "of the learning rate (default: cosine)")
     .option("--workers <n>", "trials at a time (default: the machine's cores; on a GPU one)")
     .option("--device <device>", deviceHelp)

@@ -31,6 +31,8 @@ const tableFlags = [
   "keep",
   "categories",
   "missing",
+  "edges",
+  "id",
 ] as const;
 
 /** The data that were asked for. Throws what reading objects to, in terms of the command line. */
@@ -44,9 +46,9 @@ export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promis
     });
   const data = flags.data ?? usual.data;
   const text = textOf(flags, data);
-  const { target, test, group, groups: domain, time, drop, keep, categories, missing } = flags;
+  const { target, test, group, groups: domain, time, drop, keep, categories, missing, edges, id } = flags;
   const options: OpenOptions = {
-    ...{ target, test, group, domain, time, drop, keep, categories, missing, task, signal },
+    ...{ target, test, group, domain, time, drop, keep, categories, missing, edges, id, task, signal },
     ...text,
     ...(await textOptionsOf(flags)),
   };
@@ -122,7 +124,7 @@ async function onCommandLine(error: unknown, data: string, flags: CompareFlags):
   if (!(error instanceof OckhamError)) return error;
   const { code, culprit, message, hint } = error;
   if (code !== "bad-option") {
-    const said = hint.replace(/ \((missing|categories|drop|keep|target|group|time)\)/g, " (--$1)");
+    const said = hint.replace(/ \((missing|categories|drop|keep|target|group|time|id)\)/g, " (--$1)");
     return new OckhamError(code, culprit, message, said, error);
   }
   if (culprit === "text" || culprit === "tokenizer" || culprit === "tokens" || culprit === "vocabulary")

@@ -5,6 +5,8 @@ export interface CompareFlags {
   readonly data?: string;
   readonly images?: string;
   readonly masks?: string;
+  readonly edges?: string;
+  readonly id?: string;
   readonly text?: string | true;
   readonly tokenizer?: string;
   readonly tokens?: string;
@@ -71,6 +73,9 @@ const clashes: readonly Clash[] = [
   ["masks", "export", "models with a class a pixel cannot be exported yet", "leave --export out"],
   ["noiseStudy", "setting", "a noise study trains once and measures", "leave --setting out"],
   ["images", "text", "the data are images or texts", "give one of them"],
+  ["images", "edges", "the data are images or nodes of a graph", "give one of them"],
+  ["text", "edges", "the data are texts or nodes of a graph", "give one of them"],
+  ["test", "edges", "all nodes are in one table", "leave --test out"],
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],
 ];
 
@@ -85,6 +90,8 @@ export function checkFlags(flags: CompareFlags): void {
       "masks belong to images",
       "name the folder of the images with --images",
     );
+  if (flags.id !== undefined && flags.edges === undefined)
+    throw clash("--id without --edges", "it names the nodes of a graph", "add --edges");
   if (flags.json && flags.csv === true)
     throw clash("--json and --csv", "both want standard output", "give --csv a file");
   if (flags.outside !== undefined && !flags.noiseStudy)

@@ -15,7 +15,7 @@ import {
 } from "../../compare/index.ts";
 import { partSizes, type Source, type SplitOptions } from "../../data/index.ts";
 import { nearest, OckhamError } from "../../error.ts";
-import { type Dataset, type Definition, type Kind, mainInput } from "../../kinds/index.ts";
+import { type Dataset, type Definition, exampleShape, type Kind, mainInput } from "../../kinds/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
 import { outsideOf, sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
@@ -35,19 +35,21 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const asked = said.methods === undefined ? undefined : parseMethods(said.methods);
   for (const id of new Set((asked ?? []).flat())) await members.get(id);
   const data = await sourceOf(said, signal);
-  const flags = data.task === "tokens" ? slowly(said) : said;
+  const sample = sampleOf(data);
+  const flags = { ...usualFlags(sample, data, said), ...said };
   const numbers = numbersOf(flags);
   const split = usualSplit(data, splitOf(flags));
-  const sample = sampleOf(data);
   const modelNames = modelsFor(flags, sample, members);
   const outside = await outsideOf(flags, signal);
   const protocol = await protocolFor(flags, members);
   if (protocol !== undefined && flags.export !== undefined)
     throw clash("--export and --setting", "a setting trains in stages of its own", "leave --export out");
-  const shape = mainInput(sample).shape.slice(1);
+  const shape = exampleShape(sample);
   const usual =
     protocol?.usual ??
-    (flags.noiseStudy ? studiedMethods(data, shape, modelNames) : usualMethods(data, shape, isText(sample)));
+    (flags.noiseStudy
+      ? studiedMethods(data, shape, modelNames)
+      : usualMethods(data, shape, isCounted(sample)));
   const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
   const set = (flags.set ?? []).filter((text) => parseSetting(text).id !== protocol?.chosen.id);
@@ -84,14 +86,16 @@ async function protocolFor(
   const { usual } = await protocolOf(chosen, members);
   return { chosen, usual };
 }
-/** Flags with what is usual for a language model, each epoch of which is long. */
-const slowly = (flags: CompareFlags): CompareFlags => ({
-  seeds: "3",
-  ...(flags.budget === undefined ? { epochs: "10" } : {}),
-  ...flags,
-});
+/** What is usual for data of a kind: an epoch of a language model is long, one of a graph is a step of all nodes. */
+function usualFlags({ task, graph }: Dataset, { size }: Source, { budget }: CompareFlags): CompareFlags {
+  const epochs = (n: number) => (budget === undefined ? { epochs: `${n}` } : {});
+  if (task === "tokens") return { seeds: "3", ...epochs(10) };
+  if (graph !== undefined) return { batchSize: `${size}`, rate: "0.01", ...epochs(200) };
+  return {};
+}
 
-const isText = ({ vocabulary }: Dataset): boolean => vocabulary !== undefined;
+/** Whether examples are named by whole numbers, which cannot be blended. */
+const isCounted = (sample: Dataset): boolean => mainInput(sample).dtype === "int32";
 
 function numbersOf(flags: CompareFlags): Partial<CompareRequest> {
   const { seeds, epochs, batchSize, rate, tune, labelNoise } = flags;
@@ -114,7 +118,11 @@ function missing(own: readonly Definition[], named: readonly (readonly string[])
 }
 
 /** Eight methods that the data have a use for. */
-export function usualMethods(data: Pick<Source, "task">, shape: readonly number[], text = false): string[] {
+export function usualMethods(
+  data: Pick<Source, "task">,
+  shape: readonly number[],
+  counted = false,
+): string[] {
   const classes = data.task === "classification";
   if (data.task === "segmentation")
     return ["weight-decay", "l2", "early-stopping", "l1", "input-noise", "cutmix", "mixup", "sam"];
@@ -125,7 +133,7 @@ export function usualMethods(data: Pick<Source, "task">, shape: readonly number[
     "early-stopping",
     "l1",
     shape.length === 3 ? "cutout" : "norm-loss",
-    text ? "clip-norm" : "mixup",
+    counted ? "clip-norm" : "mixup",
     "sam",
   ];
 }
@@ -155,7 +163,8 @@ export function studiedMethods(
 /** The models asked for, or those that suit the data. Throws `unknown-name`; `conflict` for one that cannot take the data. */
 function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, members: Shelf): string[] {
   if (text === undefined) {
-    if (isText(sample)) return ["transformer"];
+    if (sample.vocabulary !== undefined) return ["transformer"];
+    if (sample.graph !== undefined) return ["gcn"];
     if (sample.task === "segmentation") return ["unet"];
     if (mainInput(sample).shape.length !== 4) return ["mlp"];
     return noiseStudy ? ["cnn"] : ["mlp", "cnn"];

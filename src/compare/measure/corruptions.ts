@@ -2,9 +2,10 @@ import { type NdArray, sizeOf } from "../../array/ndarray.ts";
 import type { Stream } from "../../array/random.ts";
 import type { Dataset, Preprocessing } from "../../kinds/index.ts";
 
-/** Of data whose numbers can be moved a little; the ids of texts cannot. */
-export type Spoilable = Exclude<Preprocessing, { kind: "text" }>;
-export const isSpoilable = (pre: Preprocessing): pre is Spoilable => pre.kind !== "text";
+/** Of data whose numbers can be moved a little; the ids of texts and the numbers of nodes cannot. */
+export type Spoilable = Extract<Preprocessing, { kind: "table" | "image" }>;
+export const isSpoilable = (pre: Preprocessing): pre is Spoilable =>
+  pre.kind === "table" || pre.kind === "image";
 
 /** One way of spoiling data, at three strengths. */
 export interface Corruption {

@@ -60,7 +60,7 @@ export const inputNoise = transform("input-noise", {
               "conflict",
               "input-noise",
               `input-noise adds to numbers, and ${name} holds whole ones`,
-              "leave it out for tokens; dropout is the like for them",
+              "leave it out for tokens and nodes of a graph; dropout is the like for them",
             );
           return [name, add(x, mul(strength, normal(fold(key, name), x.shape)))];
         }),

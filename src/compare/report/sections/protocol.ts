@@ -32,7 +32,7 @@ export function protocolOf(view: View): [string, string][] {
     ],
     [
       "Training",
-      `Batches of ${setting.batchSize}, ${chosen(withoutRate(setting.optimizer))} at ${setting.rate === undefined ? "its own rate" : `rate ${setting.rate}`} with the schedule ${chosen(setting.schedule)}, ${counted(setting.epochs, "epoch")}, unless a method sets its own.`,
+      `Batches of ${Math.min(setting.batchSize, setting.split.train)}, ${chosen(withoutRate(setting.optimizer))} at ${setting.rate === undefined ? "its own rate" : `rate ${setting.rate}`} with the schedule ${chosen(setting.schedule)}, ${counted(setting.epochs, "epoch")}, unless a method sets its own.`,
     ],
     ["Budget", budgetWords(setting)],
     ["Options", tuningWords(setting)],
