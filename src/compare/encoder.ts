@@ -1,7 +1,8 @@
 import type { NdArray } from "../array/ndarray.ts";
-import type { Column, Preprocessing, TargetScale } from "../kinds/index.ts";
+import type { Column, TargetScale } from "../kinds/index.ts";
 import { elementTypes } from "../onnx/index.ts";
 import type { Emitter } from "../onnx/rules/rule.ts";
+import type { Portable } from "./exported.ts";
 
 /** Where nodes go. */
 type Writer = Pick<Emitter, "node" | "literal">;
@@ -34,7 +35,7 @@ const joined = (to: Writer, parts: readonly string[]): string =>
  */
 export function encodeInputs(
   to: Writer,
-  preprocessing: Preprocessing,
+  preprocessing: Portable,
   inputs: readonly string[],
 ): Record<string, string> {
   const { kind } = preprocessing;

@@ -19,7 +19,7 @@ import { ancestors, input, type Tensor } from "../tensor/index.ts";
 import { evaluationKey, type Plan, predictionOf, type Trained } from "../training/index.ts";
 import { viewFrom } from "../training/step.ts";
 import { decodeValues, encodeInputs, nameClasses, probabilitiesOf } from "./encoder.ts";
-import { type Exported, metadataOf } from "./exported.ts";
+import { type Exported, metadataOf, type Portable } from "./exported.ts";
 import { versionOf } from "./setting.ts";
 
 const irVersion = 9;
@@ -50,7 +50,7 @@ export function exportModel(
   { name }: { readonly name: string },
 ): Uint8Array {
   const { plan } = trained;
-  checkFit(plan, preprocessing, name);
+  checkExport(plan, preprocessing, name);
   const [main] = Object.keys(plan.shape.inputs);
   const prediction = anyRows((rows) => tracePrediction(plan, rows), `data/${main}`, name);
   const graph = assembled(trained, prediction, preprocessing, name);
@@ -73,7 +73,7 @@ export function exportModel(
 }
 
 /** What one encoded example looks like, and the numbers that are predicted for it. */
-function madeBy(preprocessing: Preprocessing, task: Plan["shape"]["task"]) {
+function madeBy(preprocessing: Portable, task: Plan["shape"]["task"]) {
   const { kind, classes, targetScale } = preprocessing;
   const numbers = task === "classification" ? classes.length : targetScale.length;
   if (kind === "image") return { example: preprocessing.shape, described: numbers };
@@ -86,16 +86,21 @@ function madeBy(preprocessing: Preprocessing, task: Plan["shape"]["task"]) {
   return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
 }
 
-/** Whether a model for this task can be exported; a class a pixel cannot. */
-export const canExport = (task: Task): boolean =>
-  task === "classification" || task === "regression" || task === "tokens";
+/** Whether a model for this task and kind of data can be exported; a class a pixel cannot, nor what is said of pairs. */
+export const canExport = (task: Task, preprocessing: Preprocessing): preprocessing is Portable =>
+  preprocessing.kind !== "pair" && (task === "classification" || task === "regression" || task === "tokens");
 
-function checkFit({ shape }: Plan, preprocessing: Preprocessing, name: string): void {
-  if (!canExport(shape.task))
+/** Throws `conflict` for what an exported file cannot hold, and for preprocessing that is not the model's. */
+function checkExport(
+  { shape }: Plan,
+  preprocessing: Preprocessing,
+  name: string,
+): asserts preprocessing is Portable {
+  if (!canExport(shape.task, preprocessing))
     throw new OckhamError(
       "conflict",
       name,
-      `${name} cannot be exported: models for ${shape.task} are not among what an exported file can hold`,
+      `${name} cannot be exported: models for ${preprocessing.kind === "pair" ? "pairs" : shape.task} are not among what an exported file can hold`,
       "leave --export out",
     );
   const { example, described } = madeBy(preprocessing, shape.task);
@@ -149,7 +154,7 @@ const placeholdersOf = (output: Tensor): Record<string, Tensor> =>
 function assembled(
   { plan, values }: Pick<Trained, "plan" | "values">,
   prediction: Fragment,
-  preprocessing: Preprocessing,
+  preprocessing: Portable,
   name: string,
 ): GraphProto {
   const { task } = plan.shape;
@@ -224,10 +229,7 @@ function embed(
   return held;
 }
 
-function ports(
-  preprocessing: Preprocessing,
-  shape: Plan["shape"],
-): { inputs: ValueInfo[]; outputs: ValueInfo[] } {
+function ports(preprocessing: Portable, shape: Plan["shape"]): { inputs: ValueInfo[]; outputs: ValueInfo[] } {
   const inputs = inputPorts(preprocessing, shape);
   const outputs = outputPorts(preprocessing, shape);
   const names = distinct([...inputs, ...outputs].map((info) => info.name));
@@ -236,7 +238,7 @@ function ports(
   return { inputs: named(inputs, 0), outputs: named(outputs, inputs.length) };
 }
 
-function inputPorts(preprocessing: Preprocessing, { inputs }: Plan["shape"]): ValueInfo[] {
+function inputPorts(preprocessing: Portable, { inputs }: Plan["shape"]): ValueInfo[] {
   if (preprocessing.kind === "image")
     return [{ name: "image", dtype: "float32", shape: ["n", ...preprocessing.shape] }];
   if (preprocessing.kind !== "table")
@@ -252,7 +254,7 @@ function inputPorts(preprocessing: Preprocessing, { inputs }: Plan["shape"]): Va
   }));
 }
 
-function outputPorts(preprocessing: Preprocessing, { task }: Plan["shape"]): ValueInfo[] {
+function outputPorts(preprocessing: Portable, { task }: Plan["shape"]): ValueInfo[] {
   const { classes, targetScale } = preprocessing;
   if (task === "classification")
     return [

@@ -14,7 +14,7 @@ import { OckhamError } from "../error.ts";
 import type { Column, Preprocessing } from "../kinds/index.ts";
 import { type ModelValue, openModel } from "../runtime/index.ts";
 import { type Continuations, continueTexts } from "./continue.ts";
-import { type ExportedModel, readExported } from "./exported.ts";
+import { type ExportedModel, type Portable, readExported } from "./exported.ts";
 import { writeWhole } from "./store.ts";
 
 type TablePreprocessing = Preprocessing & { kind: "table" };
@@ -142,7 +142,7 @@ function rowsOf({ shape: [n, width], data }: NdArray): number[][] {
   return Array.from({ length: n }, (_, i) => Array.from(values.subarray(i * width, (i + 1) * width)));
 }
 
-async function readRows(path: string, preprocessing: Preprocessing, options: PredictOptions): Promise<Raw> {
+async function readRows(path: string, preprocessing: Portable, options: PredictOptions): Promise<Raw> {
   const folder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
   if (preprocessing.kind === "text") return readTextRows(path, preprocessing);
   if (preprocessing.kind === "graph") return readNodeRows(path, preprocessing);

@@ -48,7 +48,7 @@ export const defaults = {
 } as const;
 
 /** The metric that names the winner unless told. */
-const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
+const usualScore: Readonly<Record<Exclude<Task, "none">, string>> = {
   classification: "accuracy",
   regression: "rmse",
   segmentation: "meanIou",
@@ -59,6 +59,7 @@ const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
 const unmeasured = ({ kind }: Preprocessing): string[] => {
   const why: Partial<Record<Preprocessing["kind"], string>> = {
     text: "tokens are no numbers that could be moved a little",
+    pair: "what moves one side of a pair changes what both are to each other",
     graph: "the graph that a model has learned is the one it is asked about",
   };
   return why[kind] === undefined

@@ -4,14 +4,14 @@ import { OckhamError } from "../error.ts";
 import {
   type Dataset,
   type Definition,
-  exampleShape,
   hasClasses,
   type Model,
   type Optimizer,
   type Scalar,
   type Task,
+  thingShape,
 } from "../kinds/index.ts";
-import { nextToken } from "../nn/index.ts";
+import { nextToken, siamese } from "../nn/index.ts";
 import type { Host } from "../runtime/index.ts";
 import { fill, keyOf } from "../tensor/index.ts";
 import {
@@ -104,7 +104,8 @@ function checkModel(model: Model, task: Task): void {
 export function modelFor(data: Dataset, of: ModelOf): Model {
   const { task, vocabulary, graph, classes, target } = data;
   const outputs = hasClasses(task) ? classes.length : target.shape[1];
-  const model = of(exampleShape(data), outputs, { task, vocabulary, graph });
+  const own = of(thingShape(data), outputs, { task, vocabulary, graph });
+  const model = data.paired ? siamese(own, outputs) : own;
   if (model.inputs.x !== undefined) checkModel(model, task);
   return model;
 }

@@ -11,6 +11,7 @@ import { idxSource } from "./idx.ts";
 import { readIdxPart } from "./idxFiles.ts";
 import { type ImageOptions, readImages } from "./images.ts";
 import { badFile, plainName } from "./names.ts";
+import { readPairs } from "./pairFiles.ts";
 import { isTablePath } from "./raw.ts";
 import { datasets, type Listing, loadDataset } from "./shipped.ts";
 import type { Source } from "./source.ts";
@@ -35,6 +36,8 @@ export { readIdxFile, readIdxPart } from "./idxFiles.ts";
 export { type ImageOptions, readImages } from "./images.ts";
 export { readMasks } from "./masks.ts";
 export { withLabelNoise, withNoisyTarget } from "./noise.ts";
+export { readImagePairs, readPairs } from "./pairFiles.ts";
+export { type PairOptions, pairSource } from "./pairs.ts";
 export { imageSource, type Pixels } from "./pixels.ts";
 export { asReconstruction } from "./reconstruction.ts";
 export { readFeatures } from "./rows.ts";
@@ -48,6 +51,7 @@ export * from "./text/index.ts";
 export { type ReadTextOptions, readTexts } from "./text/read.ts";
 export { readTokenizer } from "./text/tokenizerFile.ts";
 export { gaussianClusters, sparseRegression, spirals, type ToyOptions, twoMoons } from "./toy.ts";
+export { twins } from "./twins.ts";
 
 /** What may be said about data of any kind; what a kind has no use for is refused. */
 export interface OpenOptions
@@ -60,6 +64,8 @@ export interface OpenOptions
   readonly edges?: string;
   /** The column with the nodes' names: `id` where there is one, else the first, unless told. */
   readonly id?: string;
+  /** Rows of a table are pairs: columns left_... and right_... */
+  readonly pairs?: boolean;
   /** The column of a table that holds texts; true for plain texts. */
   readonly text?: string | true;
   /** A tokenizer by name (characters, words, bytes), or one of one's own. */
@@ -75,7 +81,7 @@ export function knownNames(): string[] {
  * Data by name or path: a shipped set, a fetched set, a toy problem; a table (.csv, .tsv, .parquet, .json,
  * .ndjson, or .gz of one; needs `target`); .npz, or a folder with x.npy and y.npy; an IDX file of images with
  * the file of its labels beside it; a folder of images; with `text`, a table's column of texts, a .txt file or a folder
- * of them; with `edges`, the nodes of a graph. A name wins over a file that is called the same: write
+ * of them; with `edges`, the nodes of a graph; with `pairs`, rows that are pairs. A name wins over a file that is called the same: write
  * ./digits for the file.
  *
  * Throws `unknown-name` where there is neither such a name nor such a file, with the nearest one;
@@ -154,10 +160,11 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
     "name",
     "missing",
     "categories",
+    "pairs",
     ...(options.edges === undefined ? [] : (["edges", "id"] as const)),
     ...(options.text === undefined ? [] : (["text", ...textOptions] as const)),
   ]);
-  const { target, text, tokenizer, tokens, vocabulary, edges, ...rest } = options;
+  const { target, text, tokenizer, tokens, vocabulary, edges, pairs, ...rest } = options;
   if (target === undefined) {
     const columns = await tableColumns(path);
     throw new OckhamError(
@@ -168,7 +175,7 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
     );
   }
   if (edges !== undefined) {
-    for (const name of ["test", "text"] as const)
+    for (const name of ["test", "text", "pairs"] as const)
       if (options[name] !== undefined)
         throw new OckhamError(
           "conflict",
@@ -178,8 +185,9 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
         );
     return readGraph(path, edges, { ...rest, target });
   }
-  if (typeof text !== "string") return readTable(path, { ...rest, target });
-  return readTable(path, { ...rest, target, text, texts: { tokenizer, tokens, vocabulary } });
+  const read = pairs === true ? readPairs : readTable;
+  if (typeof text !== "string") return read(path, { ...rest, target });
+  return read(path, { ...rest, target, text, texts: { tokenizer, tokens, vocabulary } });
 }
 
 /** Images with their labels, and the test images where they lie beside. */

@@ -3,6 +3,7 @@ import { communities } from "./communities.ts";
 import { shapes } from "./shapes.ts";
 import type { Source, Target } from "./source.ts";
 import { start, type ToyOptions, whole } from "./toyOptions.ts";
+import { twins } from "./twins.ts";
 
 export type { ToyOptions } from "./toyOptions.ts";
 
@@ -92,6 +93,7 @@ export const toys: ReadonlyMap<string, (options?: ToyOptions) => Source> = new M
   ["sparse-regression", sparseRegression],
   ["shapes", shapes],
   ["communities", communities],
+  ["twins", twins],
 ]);
 
 /** Classes in turn, so that they are of equal size; each row's point is drawn after its class. */

@@ -1,7 +1,7 @@
 import type { NdArray } from "../array/ndarray.ts";
 import type { Graph } from "./graph.ts";
 
-export type Task = "classification" | "regression" | "segmentation" | "tokens" | "pairs" | "none";
+export type Task = "classification" | "regression" | "segmentation" | "tokens" | "none";
 
 /** Whether targets are class numbers: one an example, or one a pixel. */
 export const hasClasses = (task: Task): boolean => task === "classification" || task === "segmentation";
@@ -13,6 +13,10 @@ export const mainInput = ({ inputs }: Pick<Dataset, "inputs">): NdArray => Objec
 export const exampleShape = (data: Pick<Dataset, "inputs" | "graph">): readonly number[] =>
   (data.graph?.features ?? mainInput(data)).shape.slice(1);
 
+/** The shape of what a model looks at: an example, or one of the two things of a pair. */
+export const thingShape = (data: Pick<Dataset, "inputs" | "graph" | "paired">): readonly number[] =>
+  exampleShape(data).slice(data.paired ? 1 : 0);
+
 /** Encoded data, ready to be fed: numbers only, every array with the examples along its first axis. */
 export interface Dataset {
   readonly name: string;
@@ -21,7 +25,8 @@ export interface Dataset {
   /**
    * By the model's input names; images are `x` [n, channels, height, width], tables `x` [n, features], texts `ids` int32
    * [n, tokens], with `mask` float32 [n, tokens] where they differ in length: 1 for a token, 0 for padding. Nodes of a
-   * graph are `node` int32 [n], their numbers in `graph`.
+   * graph are `node` int32 [n], their numbers in `graph`. Pairs have the inputs of their
+   * things with an axis of two after the first, such as `x` [n, 2, features].
    */
   readonly inputs: Readonly<Record<string, NdArray>>;
   /**
@@ -37,6 +42,8 @@ export interface Dataset {
   readonly charactersPerToken?: number;
   /** Where examples are nodes of a graph: all of it, the same for every part of the data and every seed. */
   readonly graph?: Graph;
+  /** Whether examples are pairs. */
+  readonly paired?: boolean;
   readonly weight?: NdArray;
   /** int32 [n] */
   readonly group?: NdArray;

@@ -65,6 +65,14 @@ export type Preprocessing =
       readonly targetScale: readonly TargetScale[];
     }
   | {
+      readonly kind: "pair";
+      /** Of the things of both sides; its target stands for none. */
+      readonly of: Preprocessing;
+      readonly target: string;
+      readonly classes: readonly string[];
+      readonly targetScale: readonly TargetScale[];
+    }
+  | {
       readonly kind: "graph";
       /** The names of the nodes, in the order of their numbers, and the column that holds them. */
       readonly nodes: readonly string[];

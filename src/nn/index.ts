@@ -11,6 +11,7 @@ export * from "./named.ts";
 export * from "./positions.ts";
 export * from "./recurrent.ts";
 export * from "./recurrentModels.ts";
+export * from "./siamese.ts";
 export * from "./transformer.ts";
 export * from "./unet.ts";
 export * from "./upsample.ts";

@@ -17,6 +17,7 @@ Examples:
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
   ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
   ockham compare papers.csv --target field --edges cites.csv   nodes of a graph, told apart
+  ockham compare twins.csv --pairs --target same             pairs: the same or not, or how alike
   ockham compare --noise-study --data penguins             which method makes a sturdy and honest model
   ockham compare --resume                                  goes on where the same command was stopped
 
@@ -44,6 +45,10 @@ export const compareCommand = (): Command =>
     .option("--masks <folder>", "a mask for each of the images: a class a pixel is predicted")
     .option("--edges <file>", "a table of edges: the rows of the data are the nodes of a graph")
     .option("--id <column>", "the names of the nodes, by which edges call them (default: id, else the first)")
+    .option(
+      "--pairs [file]",
+      "rows are pairs: columns left_... and right_...; of --images a table: left, right and what is to be predicted",
+    )
     .option("--text [column]", "the column of a table that holds texts; alone: plain .txt files")
     .option(
       "--tokenizer <name or file>",

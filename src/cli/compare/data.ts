@@ -2,6 +2,7 @@ import {
   fetchedDatasets,
   type OpenOptions,
   openData,
+  readImagePairs,
   readImages,
   readMasks,
   readTokenizer,
@@ -33,22 +34,26 @@ const tableFlags = [
   "missing",
   "edges",
   "id",
+  "pairs",
 ] as const;
 
 /** The data that were asked for. Throws what reading objects to, in terms of the command line. */
 export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promise<Source> {
   const task = taskOf(flags.task);
   if (flags.images !== undefined && flags.masks !== undefined) return readMasks(flags.images, flags.masks);
-  if (flags.images !== undefined)
-    return readImages(flags.images, {
-      ...(flags.target !== undefined && { target: flags.target }),
-      ...(task !== undefined && { task }),
-    });
+  const labels = {
+    ...(flags.target !== undefined && { target: flags.target }),
+    ...(task !== undefined && { task }),
+  };
+  if (flags.images !== undefined && typeof flags.pairs === "string")
+    return readImagePairs(flags.images, flags.pairs, labels);
+  if (flags.images !== undefined) return readImages(flags.images, labels);
   const data = flags.data ?? usual.data;
   const text = textOf(flags, data);
   const { target, test, group, groups: domain, time, drop, keep, categories, missing, edges, id } = flags;
   const options: OpenOptions = {
     ...{ target, test, group, domain, time, drop, keep, categories, missing, edges, id, task, signal },
+    ...(flags.pairs === true && { pairs: true }),
     ...text,
     ...(await textOptionsOf(flags)),
   };

@@ -7,6 +7,7 @@ export interface CompareFlags {
   readonly masks?: string;
   readonly edges?: string;
   readonly id?: string;
+  readonly pairs?: string | true;
   readonly text?: string | true;
   readonly tokenizer?: string;
   readonly tokens?: string;
@@ -74,6 +75,9 @@ const clashes: readonly Clash[] = [
   ["noiseStudy", "setting", "a noise study trains once and measures", "leave --setting out"],
   ["images", "text", "the data are images or texts", "give one of them"],
   ["images", "edges", "the data are images or nodes of a graph", "give one of them"],
+  ["pairs", "edges", "nodes of a graph are no pairs", "give one of them"],
+  ["pairs", "masks", "pairs are told apart as wholes", "give one of them"],
+  ["pairs", "noiseStudy", "a noise study is for single examples", "leave --noise-study out"],
   ["text", "edges", "the data are texts or nodes of a graph", "give one of them"],
   ["test", "edges", "all nodes are in one table", "leave --test out"],
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],
@@ -92,6 +96,18 @@ export function checkFlags(flags: CompareFlags): void {
     );
   if (flags.id !== undefined && flags.edges === undefined)
     throw clash("--id without --edges", "it names the nodes of a graph", "add --edges");
+  if (typeof flags.pairs === "string" && flags.images === undefined)
+    throw clash(
+      `--pairs ${flags.pairs} without --images`,
+      "a table of pairs is the data itself, unless they are of images",
+      "write --pairs alone after the data, or name the folder of the images",
+    );
+  if (flags.pairs === true && flags.images !== undefined)
+    throw clash(
+      "--images and --pairs without a file",
+      "someone must say which images are pairs",
+      "name a table: left, right and label",
+    );
   if (flags.json && flags.csv === true)
     throw clash("--json and --csv", "both want standard output", "give --csv a file");
   if (flags.outside !== undefined && !flags.noiseStudy)

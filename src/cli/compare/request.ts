@@ -15,7 +15,14 @@ import {
 } from "../../compare/index.ts";
 import { partSizes, type Source, type SplitOptions } from "../../data/index.ts";
 import { nearest, OckhamError } from "../../error.ts";
-import { type Dataset, type Definition, exampleShape, type Kind, mainInput } from "../../kinds/index.ts";
+import {
+  type Dataset,
+  type Definition,
+  exampleShape,
+  type Kind,
+  mainInput,
+  thingShape,
+} from "../../kinds/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
 import { outsideOf, sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
@@ -44,6 +51,8 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const protocol = await protocolFor(flags, members);
   if (protocol !== undefined && flags.export !== undefined)
     throw clash("--export and --setting", "a setting trains in stages of its own", "leave --export out");
+  if (sample.paired && flags.export !== undefined)
+    throw clash("pairs and --export", "models of pairs cannot be exported yet", "leave --export out");
   const shape = exampleShape(sample);
   const usual =
     protocol?.usual ??
@@ -166,7 +175,7 @@ function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, m
     if (sample.vocabulary !== undefined) return ["transformer"];
     if (sample.graph !== undefined) return ["gcn"];
     if (sample.task === "segmentation") return ["unet"];
-    if (mainInput(sample).shape.length !== 4) return ["mlp"];
+    if (thingShape(sample).length !== 3) return ["mlp"];
     return noiseStudy ? ["cnn"] : ["mlp", "cnn"];
   }
   const names = [...new Set(text.split(",").map((name) => name.trim()))];

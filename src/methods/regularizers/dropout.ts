@@ -25,9 +25,9 @@ function checkLayer(model: Model, name: string): void {
   );
 }
 
-/** A vector for each example, or for each token of a text. */
-const isDense = (x: Tensor, { inputs }: Model): boolean =>
-  x.shape.length === 2 || (x.shape.length === 3 && inputs.ids !== undefined);
+/** A vector for each example, for each side of a pair, or for each token of a text. */
+const isDense = (x: Tensor, { inputs, paired }: Model): boolean =>
+  x.shape.length <= (paired ? 3 : 2) + (inputs.ids === undefined ? 0 : 1);
 
 /**
  * Dropout: sets random entries of activations to zero in training.
