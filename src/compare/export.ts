@@ -86,9 +86,11 @@ function madeBy(preprocessing: Portable, task: Plan["shape"]["task"]) {
   return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
 }
 
-/** Whether a model for this task and kind of data can be exported; a class a pixel cannot, nor what is said of pairs. */
+/** Whether a model for this task and kind of data can be exported; a class a pixel cannot, nor what is said of pairs and sequences. */
 export const canExport = (task: Task, preprocessing: Preprocessing): preprocessing is Portable =>
-  preprocessing.kind !== "pair" && (task === "classification" || task === "regression" || task === "tokens");
+  preprocessing.kind !== "pair" &&
+  preprocessing.kind !== "sequence" &&
+  (task === "classification" || task === "regression" || task === "tokens");
 
 /** Throws `conflict` for what an exported file cannot hold, and for preprocessing that is not the model's. */
 function checkExport(
@@ -96,11 +98,13 @@ function checkExport(
   preprocessing: Preprocessing,
   name: string,
 ): asserts preprocessing is Portable {
+  const { kind } = preprocessing;
+  const what = kind === "pair" || kind === "sequence" ? `${kind}s` : shape.task;
   if (!canExport(shape.task, preprocessing))
     throw new OckhamError(
       "conflict",
       name,
-      `${name} cannot be exported: models for ${preprocessing.kind === "pair" ? "pairs" : shape.task} are not among what an exported file can hold`,
+      `${name} cannot be exported: models for ${what} are not among what an exported file can hold`,
       "leave --export out",
     );
   const { example, described } = madeBy(preprocessing, shape.task);

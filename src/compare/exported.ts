@@ -3,7 +3,7 @@ import type { Preprocessing } from "../kinds/index.ts";
 import { type ModelHead, readHead } from "../onnx/index.ts";
 
 /** What was learned to prepare data that a model can be exported for. */
-export type Portable = Exclude<Preprocessing, { kind: "pair" }>;
+export type Portable = Exclude<Preprocessing, { kind: "pair" | "sequence" }>;
 
 /** What an exported model says of itself, kept as its ONNX metadata. */
 export interface Exported {

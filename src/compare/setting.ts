@@ -59,6 +59,7 @@ const usualScore: Readonly<Record<Exclude<Task, "none">, string>> = {
 const unmeasured = ({ kind }: Preprocessing): string[] => {
   const why: Partial<Record<Preprocessing["kind"], string>> = {
     text: "tokens are no numbers that could be moved a little",
+    sequence: "those that are known are for tables and images",
     pair: "what moves one side of a pair changes what both are to each other",
     graph: "the graph that a model has learned is the one it is asked about",
   };

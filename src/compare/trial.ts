@@ -87,8 +87,10 @@ export async function trainingOf(
 
 /** Throws `conflict` where the data ask for an answer a pixel and the model gives one an image, or the other way round. */
 function checkModel(model: Model, task: Task): void {
-  const one = fill([1, ...model.inputs.x], 0);
-  const pixels = model.apply(model.init(keyOf([0, 0])), { x: one }).prediction.shape.length > 2;
+  const one = Object.fromEntries(
+    Object.entries(model.inputs).map(([name, shape]) => [name, fill([1, ...shape], 0)]),
+  );
+  const pixels = model.apply(model.init(keyOf([0, 0])), one).prediction.shape.length > 2;
   if (pixels === (task === "segmentation")) return;
   throw new OckhamError(
     "conflict",
@@ -104,7 +106,8 @@ function checkModel(model: Model, task: Task): void {
 export function modelFor(data: Dataset, of: ModelOf): Model {
   const { task, vocabulary, graph, classes, target } = data;
   const outputs = hasClasses(task) ? classes.length : target.shape[1];
-  const own = of(thingShape(data), outputs, { task, vocabulary, graph });
+  const masked = data.inputs.mask !== undefined;
+  const own = of(thingShape(data), outputs, { task, vocabulary, graph, masked });
   const model = data.paired ? siamese(own, outputs) : own;
   if (model.inputs.x !== undefined) checkModel(model, task);
   return model;

@@ -5,11 +5,11 @@ import { decodeImages, sizesOf } from "./decode.ts";
 import { listFolder } from "./files.ts";
 import { chosenSize, type ImageOptions, isImagePath } from "./images.ts";
 import { stem } from "./names.ts";
-import { noTarget, type PairOptions, pairSource, tableOfPairs } from "./pairs.ts";
+import { type PairOptions, pairSource, tableOfPairs } from "./pairs.ts";
 import { imageSource } from "./pixels.ts";
 import { readRaw } from "./raw.ts";
 import { columnOf, textsOf } from "./rawTable.ts";
-import type { Source } from "./source.ts";
+import { noTarget, type Source } from "./source.ts";
 import { rolesOf } from "./tabular.ts";
 
 /** A table of pairs (or .gz of one): see `tableOfPairs`. */

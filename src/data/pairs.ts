@@ -4,16 +4,9 @@ import { listed, type RawColumn, typed, type Where } from "./cells.ts";
 import { tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
 import { columnOf, decimalComma, type RawTable, textsOf } from "./rawTable.ts";
-import { type Description, fitTarget, makeSource, mismatch, type Source, type Target } from "./source.ts";
+import { type Description, fitTarget, makeSource, mismatch, noTarget, type Source } from "./source.ts";
 import { rolesOf, type TableOptions } from "./tabular.ts";
 import { textSource } from "./text/sources.ts";
-
-/** A target for things of which only pairs have one. */
-export const noTarget = (n: number): Target => ({
-  task: "regression",
-  name: "none",
-  values: new Float64Array(n),
-});
 
 /**
  * Pairs of things as a source: whether they are the same, or how alike. `singles` are the things, whose own targets do

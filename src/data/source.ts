@@ -63,6 +63,13 @@ export type Target =
       readonly size: readonly [number, number];
     };
 
+/** A target for what has none of its own, but only as part of an example. */
+export const noTarget = (n: number): Target => ({
+  task: "regression",
+  name: "none",
+  values: new Float64Array(n),
+});
+
 /** How many rows it has. */
 export const rowsOfTarget = (target: Target): number => {
   if (target.task === "classification") return target.labels.length;

@@ -46,12 +46,13 @@ export interface Roles {
   description(aboutInputs: readonly string[]): Description;
 }
 
-/** The roles that columns were given: see `readTable`. `name` is for where none is given. */
+/** The roles that columns were given: see `readTable`. `name` is for where none is given, `noun` what rows are called. */
 export function rolesOf(
   main: RawTable,
   test: RawTable | undefined,
   options: TableOptions,
   name: string,
+  noun = "row",
 ): Roles {
   checkRoles(main, options);
   const table = test === undefined ? main : stacked(main, test);
@@ -62,7 +63,7 @@ export function rolesOf(
   const { target, notes: aboutTarget } = makeTarget(column(options.target), options.task, where);
   const roles = [options.target, options.group, options.domain, options.time];
   const notes = [
-    `${counted(table.rows, "row")}, ${counted(table.columns.length, "column")}.`,
+    `${counted(table.rows, noun)}, ${counted(table.columns.length, "column")}.`,
     ...table.notes,
     ...aboutTarget,
     ...kept.notes,

@@ -4,6 +4,7 @@ import { shapes } from "./shapes.ts";
 import type { Source, Target } from "./source.ts";
 import { start, type ToyOptions, whole } from "./toyOptions.ts";
 import { twins } from "./twins.ts";
+import { waves } from "./waves.ts";
 
 export type { ToyOptions } from "./toyOptions.ts";
 
@@ -94,6 +95,7 @@ export const toys: ReadonlyMap<string, (options?: ToyOptions) => Source> = new M
   ["shapes", shapes],
   ["communities", communities],
   ["twins", twins],
+  ["waves", waves],
 ]);
 
 /** Classes in turn, so that they are of equal size; each row's point is drawn after its class. */

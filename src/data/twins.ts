@@ -1,6 +1,6 @@
 import { tableSource } from "./columns.ts";
-import { noTarget, pairSource } from "./pairs.ts";
-import type { Source } from "./source.ts";
+import { pairSource } from "./pairs.ts";
+import { noTarget, type Source } from "./source.ts";
 import { start, type ToyOptions } from "./toyOptions.ts";
 
 const kinds = 12;

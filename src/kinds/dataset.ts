@@ -24,7 +24,8 @@ export interface Dataset {
   readonly size: number;
   /**
    * By the model's input names; images are `x` [n, channels, height, width], tables `x` [n, features], texts `ids` int32
-   * [n, tokens], with `mask` float32 [n, tokens] where they differ in length: 1 for a token, 0 for padding. Nodes of a
+   * [n, tokens], with `mask` float32 [n, tokens] where they differ in length: 1 for a token, 0 for padding;
+   * sequences of numbers `x` [n, steps, features], with a `mask` where they differ in length. Nodes of a
    * graph are `node` int32 [n], their numbers in `graph`. Pairs have the inputs of their
    * things with an axis of two after the first, such as `x` [n, 2, features].
    */

@@ -65,6 +65,16 @@ export type Preprocessing =
       readonly targetScale: readonly TargetScale[];
     }
   | {
+      readonly kind: "sequence";
+      /** Of a step; its target stands for none. */
+      readonly of: Preprocessing;
+      /** Steps that an example has: longer sequences are cut, shorter ones filled up. */
+      readonly steps: number;
+      readonly target: string;
+      readonly classes: readonly string[];
+      readonly targetScale: readonly TargetScale[];
+    }
+  | {
       readonly kind: "pair";
       /** Of the things of both sides; its target stands for none. */
       readonly of: Preprocessing;

@@ -4,11 +4,11 @@ import { embedding } from "./embedding.ts";
 import { gcn, ofFeatures } from "./graph.ts";
 import { lecunNormal } from "./initializers.ts";
 import { languageModel } from "./languageModel.ts";
-import { linear } from "./layers.ts";
+import { linear, relu } from "./layers.ts";
 import { cnn, mlp, resnet, staged } from "./models.ts";
 import { sequence } from "./module.ts";
-import { recurrentEncoder, recurrentLanguageModel } from "./recurrentModels.ts";
-import { encoder, pooled } from "./transformer.ts";
+import { recurrentEncoder, recurrentLanguageModel, recurrentModel } from "./recurrentModels.ts";
+import { encoder, pooled, type SequenceOptions, sequenceEncoder } from "./transformer.ts";
 import { unet } from "./unet.ts";
 
 /** What a model is told of data besides the shape of an example. */
@@ -18,6 +18,8 @@ export interface DataAbout {
   readonly vocabulary?: number;
   /** Of nodes. */
   readonly graph?: Graph;
+  /** Of sequences of numbers: whether a mask tells their lengths. */
+  readonly masked?: boolean;
 }
 
 /** A model for examples of a shape (of a node: its features), with so many outputs. */
@@ -39,6 +41,18 @@ export const bagOfTokens = (vocabulary: number, tokens: number, outputs: number,
     { input: "ids", masked: true },
   );
 
+/** The mean of what a dense layer with relu makes of each step, and a dense layer. */
+const bagOfSteps = (shape: readonly number[], outputs: number, { masked }: SequenceOptions): Model =>
+  staged(
+    "bag(64)",
+    shape,
+    [
+      { name: "features", part: sequence(linear(64), relu, pooled("mean")) },
+      { name: "head", part: linear(outputs, { init: lecunNormal, head: true }) },
+    ],
+    { masked },
+  );
+
 const forNumbers =
   (name: string, make: (shape: readonly number[], outputs: number) => Model): NamedModel =>
   (shape, outputs, about) => {
@@ -53,11 +67,22 @@ const forNumbers =
     return about?.graph === undefined ? model : ofFeatures(model, about.graph);
   };
 
-const forTexts =
-  (name: string, make: (text: TextAbout, tokens: number, outputs: number) => Model): NamedModel =>
+/** A model of texts, and of sequences of numbers [steps, features]. */
+const inOrder =
+  (
+    name: string,
+    ofText: (text: TextAbout, tokens: number, outputs: number) => Model,
+    ofNumbers: (shape: readonly number[], outputs: number, options: SequenceOptions) => Model,
+  ): NamedModel =>
   (shape, outputs, about) => {
-    if (isText(about)) return make(about, shape[0], outputs);
-    throw new OckhamError("conflict", name, `${name} takes texts, and these are none`, "take mlp or cnn");
+    if (isText(about)) return ofText(about, shape[0], outputs);
+    if (shape.length === 2) return ofNumbers(shape, outputs, { masked: about?.masked });
+    throw new OckhamError(
+      "conflict",
+      name,
+      `${name} takes texts and sequences, and these are none`,
+      "take mlp or cnn",
+    );
   };
 
 const forNodes =
@@ -72,11 +97,14 @@ const forNodes =
     );
   };
 
-const ofTexts = (cell: "lstm" | "gru") =>
-  forTexts(cell, ({ task, vocabulary }, tokens, outputs) =>
-    task === "tokens"
-      ? recurrentLanguageModel(vocabulary, tokens, { cell, units: 128 })
-      : recurrentEncoder(vocabulary, tokens, outputs, { cell }),
+const recurrentOf = (cell: "lstm" | "gru") =>
+  inOrder(
+    cell,
+    ({ task, vocabulary }, tokens, outputs) =>
+      task === "tokens"
+        ? recurrentLanguageModel(vocabulary, tokens, { cell, units: 128 })
+        : recurrentEncoder(vocabulary, tokens, outputs, { cell }),
+    (shape, outputs, options) => recurrentModel(shape, outputs, { cell, ...options }),
   );
 
 /** Models by name, for the command line. */
@@ -86,23 +114,30 @@ export const models: Readonly<Record<string, NamedModel>> = {
   resnet: forNumbers("resnet", (shape, outputs) => resnet(shape, outputs)),
   linear: forNumbers("linear", (shape, outputs) => mlp(shape, outputs, [])),
   unet: forNumbers("unet", (shape, outputs) => unet(shape, outputs)),
-  transformer: forTexts("transformer", ({ task, vocabulary }, tokens, outputs) =>
-    task === "tokens"
-      ? languageModel(vocabulary, tokens, textSize)
-      : encoder(vocabulary, tokens, outputs, textSize),
+  transformer: inOrder(
+    "transformer",
+    ({ task, vocabulary }, tokens, outputs) =>
+      task === "tokens"
+        ? languageModel(vocabulary, tokens, textSize)
+        : encoder(vocabulary, tokens, outputs, textSize),
+    (shape, outputs, options) => sequenceEncoder(shape, outputs, { ...textSize, ...options }),
   ),
-  lstm: ofTexts("lstm"),
-  gru: ofTexts("gru"),
+  lstm: recurrentOf("lstm"),
+  gru: recurrentOf("gru"),
   gcn: forNodes("gcn", (graph, outputs) => gcn(graph, outputs)),
-  bag: forTexts("bag", ({ task, vocabulary }, tokens, outputs) => {
-    if (task !== "tokens") return bagOfTokens(vocabulary, tokens, outputs);
-    throw new OckhamError(
-      "conflict",
-      "bag",
-      "bag forgets the order of tokens, so it cannot continue a text",
-      "take transformer",
-    );
-  }),
+  bag: inOrder(
+    "bag",
+    ({ task, vocabulary }, tokens, outputs) => {
+      if (task !== "tokens") return bagOfTokens(vocabulary, tokens, outputs);
+      throw new OckhamError(
+        "conflict",
+        "bag",
+        "bag forgets the order of tokens, so it cannot continue a text",
+        "take transformer",
+      );
+    },
+    bagOfSteps,
+  ),
 };
 
 /** Small enough for many seeds on a processor. */

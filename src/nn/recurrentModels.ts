@@ -17,6 +17,7 @@ import { linear } from "./layers.ts";
 import { staged } from "./models.ts";
 import { type ModuleOf, stateless } from "./module.ts";
 import { type Cell, type RecurrentOptions, recurrent } from "./recurrent.ts";
+import type { SequenceOptions } from "./transformer.ts";
 
 /** The last token, before the padding where there is a mask: [tokens, width] -> [width]; zeros where there is none. */
 export const lastToken: ModuleOf = (_, [, ...shape]) => ({
@@ -50,24 +51,24 @@ const layersOf = ({ cell = "tanh", units = 64, layers = 1, init }: RecurrentMode
 });
 
 /**
- * Recurrent layers over sequences [tokens, width], or images row by row, and a prediction from the last state. Its
- * places: `rows` for images; for each layer `recurrent.i.input`, what the input adds at each token, and `recurrent.i`,
+ * Recurrent layers over sequences [tokens, width], or images row by row, and a prediction from the last state: where
+ * `masked`, the one before the padding that `mask` [n, tokens] tells. Its places: `rows` for images; for each layer `recurrent.i.input`, what the input adds at each token, and `recurrent.i`,
  * the states [n, tokens, units]; then `features`, the last state.
  */
 export function recurrentModel(
   shape: readonly number[],
   outputs: number,
-  options: RecurrentModelOptions = {},
+  { masked, ...options }: RecurrentModelOptions & SequenceOptions = {},
 ): Model {
   const { name, stages } = layersOf(options);
   const rows = shape.length === 3 ? [{ name: "rows", part: byRow }] : [];
   const head = linear(outputs, { init: lecunNormal, head: true });
-  return staged(name, shape, [
-    ...rows,
-    ...stages,
-    { name: "features", part: lastToken },
-    { name: "head", part: head },
-  ]);
+  return staged(
+    name,
+    shape,
+    [...rows, ...stages, { name: "features", part: lastToken }, { name: "head", part: head }],
+    { masked },
+  );
 }
 
 /**

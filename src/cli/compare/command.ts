@@ -18,6 +18,7 @@ Examples:
   ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
   ockham compare papers.csv --target field --edges cites.csv   nodes of a graph, told apart
   ockham compare twins.csv --pairs --target same             pairs: the same or not, or how alike
+  ockham compare gait.csv --sequence walk --time t --target who  sequences: a step a row
   ockham compare --noise-study --data penguins             which method makes a sturdy and honest model
   ockham compare --resume                                  goes on where the same command was stopped
 
@@ -49,17 +50,21 @@ export const compareCommand = (): Command =>
       "--pairs [file]",
       "rows are pairs: columns left_... and right_...; of --images a table: left, right and what is to be predicted",
     )
+    .option(
+      "--sequence [column]",
+      "rows are steps: the column that says of which sequence, and --time its order; alone: arrays [n, steps, features]",
+    )
     .option("--text [column]", "the column of a table that holds texts; alone: plain .txt files")
     .option(
       "--tokenizer <name or file>",
       "characters, words, bytes, or a tokenizer.json, vocab.txt or vocab.json (default: words of texts that are told apart, characters of one that is continued)",
     )
-    .option("--tokens <n>", "tokens of an example: longer texts are cut")
+    .option("--tokens <n>", "tokens of an example, or steps of a sequence: longer ones are cut")
     .option("--vocabulary <n>", "most words or characters that are told apart (default: 5000)")
     .option("--task <task>", "classification or regression, where the target leaves it open")
     .option("--test <file>", "a table whose rows are for testing only")
     .option("--group <column>", "rows with the same value stay on one side of every split")
-    .option("--time <column>", "train on the past, test on the future")
+    .option("--time <column>", "train on the past, test on the future; the order of the steps of sequences")
     .option("--drop <column>", "leave a column out (repeatable)", collect)
     .option("--keep <column>", "use a column that looks like names or row numbers (repeatable)", collect)
     .option("--categories <column>", "take the numbers of a column as categories (repeatable)", collect)
@@ -80,7 +85,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--model <names>",
-      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag, lstm, gru; gcn for nodes of a graph; several with commas",
+      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts and sequences transformer, bag, lstm, gru; gcn for nodes of a graph; several with commas",
     )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)

@@ -35,6 +35,7 @@ const tableFlags = [
   "edges",
   "id",
   "pairs",
+  "sequence",
 ] as const;
 
 /** The data that were asked for. Throws what reading objects to, in terms of the command line. */
@@ -50,10 +51,18 @@ export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promis
   if (flags.images !== undefined) return readImages(flags.images, labels);
   const data = flags.data ?? usual.data;
   const text = textOf(flags, data);
+  if (flags.sequence === true && isTablePath(data))
+    throw new OckhamError(
+      "bad-option",
+      "--sequence",
+      `${data} is a table: say which column tells of which sequence a row is a step`,
+      "write --sequence COLUMN",
+    );
   const { target, test, group, groups: domain, time, drop, keep, categories, missing, edges, id } = flags;
   const options: OpenOptions = {
     ...{ target, test, group, domain, time, drop, keep, categories, missing, edges, id, task, signal },
     ...(flags.pairs === true && { pairs: true }),
+    ...(flags.sequence !== undefined && { sequence: flags.sequence }),
     ...text,
     ...(await textOptionsOf(flags)),
   };

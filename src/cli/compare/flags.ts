@@ -8,6 +8,7 @@ export interface CompareFlags {
   readonly edges?: string;
   readonly id?: string;
   readonly pairs?: string | true;
+  readonly sequence?: string | true;
   readonly text?: string | true;
   readonly tokenizer?: string;
   readonly tokens?: string;
@@ -78,6 +79,12 @@ const clashes: readonly Clash[] = [
   ["pairs", "edges", "nodes of a graph are no pairs", "give one of them"],
   ["pairs", "masks", "pairs are told apart as wholes", "give one of them"],
   ["pairs", "noiseStudy", "a noise study is for single examples", "leave --noise-study out"],
+  ["sequence", "edges", "the data are steps or nodes of a graph", "give one of them"],
+  ["sequence", "pairs", "the data are steps or pairs", "give one of them"],
+  ["sequence", "text", "the data are numbers or texts", "give one of them"],
+  ["sequence", "images", "the data are steps or images", "give one of them"],
+  ["sequence", "test", "all steps are in one table", "leave --test out"],
+  ["sequence", "noiseStudy", "a noise study is for tables and images", "leave --noise-study out"],
   ["text", "edges", "the data are texts or nodes of a graph", "give one of them"],
   ["test", "edges", "all nodes are in one table", "leave --test out"],
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],

@@ -51,8 +51,9 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const protocol = await protocolFor(flags, members);
   if (protocol !== undefined && flags.export !== undefined)
     throw clash("--export and --setting", "a setting trains in stages of its own", "leave --export out");
-  if (sample.paired && flags.export !== undefined)
-    throw clash("pairs and --export", "models of pairs cannot be exported yet", "leave --export out");
+  const held = sample.paired ? "pairs" : thingShape(sample).length === 2 ? "sequences" : undefined;
+  if (held !== undefined && flags.export !== undefined)
+    throw clash(`${held} and --export`, `models of ${held} cannot be exported yet`, "leave --export out");
   const shape = exampleShape(sample);
   const usual =
     protocol?.usual ??
@@ -175,6 +176,7 @@ function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, m
     if (sample.vocabulary !== undefined) return ["transformer"];
     if (sample.graph !== undefined) return ["gcn"];
     if (sample.task === "segmentation") return ["unet"];
+    if (thingShape(sample).length === 2) return ["gru"];
     if (thingShape(sample).length !== 3) return ["mlp"];
     return noiseStudy ? ["cnn"] : ["mlp", "cnn"];
   }

@@ -25,9 +25,12 @@ function checkLayer(model: Model, name: string): void {
   );
 }
 
-/** A vector for each example, for each side of a pair, or for each token of a text. */
-const isDense = (x: Tensor, { inputs, paired }: Model): boolean =>
-  x.shape.length <= (paired ? 3 : 2) + (inputs.ids === undefined ? 0 : 1);
+/** A vector for each example, for each side of a pair, or for each token of a text or step of a sequence. */
+function isDense(x: Tensor, { inputs, paired }: Model): boolean {
+  const things = paired ? 1 : 0;
+  const inSteps = inputs.ids !== undefined || inputs.x?.length === 2 + things;
+  return x.shape.length <= 2 + things + (inSteps ? 1 : 0);
+}
 
 /**
  * Dropout: sets random entries of activations to zero in training.

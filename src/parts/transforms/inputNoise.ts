@@ -55,6 +55,8 @@ export const inputNoise = transform("input-noise", {
       ...batch,
       inputs: Object.fromEntries(
         Object.entries(batch.inputs).map(([name, x]) => {
+          // a mask tells what is there, and is no measurement
+          if (name === "mask") return [name, x];
           if (!isFloat(x.dtype))
             throw new OckhamError(
               "conflict",
