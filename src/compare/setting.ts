@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { partSizes, type Source, type SplitOptions } from "../data/index.ts";
+import { type Source, type SplitOptions, splitBy, splitSizes } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
 import { type Definition, exampleShape, type Preprocessing, type Task } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
@@ -153,10 +153,7 @@ export async function settingOf(
   const optimizer = await complete(members, request.optimizer ?? { id: defaults.optimizer, options: {} });
   const schedule = await complete(members, request.schedule ?? { id: defaults.schedule, options: {} });
   const epochs = request.epochs ?? defaults.epochs;
-  const [train, validation, test] = partSizes(
-    data.size - (data.test?.length ?? 0),
-    data.test === undefined ? split : { ...split, test: 0 },
-  );
+  const [train, validation, test] = splitSizes(data, split);
   const all = Int32Array.from({ length: data.size }, (_, i) => i);
   const preprocessing = data.fit(all);
   const shape = exampleShape(data.encode(preprocessing, all.slice(0, 1)));
@@ -179,8 +176,8 @@ export async function settingOf(
     split: {
       train,
       validation,
-      test: data.test?.length ?? test,
-      by: split.by ?? (data.time ? "time" : data.groups ? "group" : "random"),
+      test,
+      by: splitBy(data, split),
     },
     ...(protocol && { protocol }),
     candidates: request.candidates,

@@ -13,7 +13,7 @@ export { asReconstruction } from "./reconstruction.ts";
 export { sequenceSource } from "./sequences.ts";
 export { type ShapeOptions, shapes } from "./shapes.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
-export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
+export { partSizes, type Split, type SplitOptions, split, splitBy, splitSizes } from "./split.ts";
 export type { TableOptions } from "./tabular.ts";
 export * from "./text/index.ts";
 export { gaussianClusters, sparseRegression, spirals, type ToyOptions, twoMoons } from "./toy.ts";

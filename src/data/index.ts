@@ -48,7 +48,7 @@ export { type SequenceTableOptions, sequenceSource } from "./sequences.ts";
 export { type ShapeOptions, shapes } from "./shapes.ts";
 export { datasets, type Listing, loadDataset } from "./shipped.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
-export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
+export { partSizes, type Split, type SplitOptions, split, splitBy, splitSizes } from "./split.ts";
 export { readTable, tableColumns } from "./table.ts";
 export type { TableOptions } from "./tabular.ts";
 export * from "./text/index.ts";
@@ -178,6 +178,7 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
     "group",
     "domain",
     "time",
+    "split",
     "drop",
     "keep",
     "task",

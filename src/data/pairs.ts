@@ -69,9 +69,9 @@ export function tableOfPairs(
     Int32Array.from({ length: 2 * rows.length }, (_, i) => rows[i >> 1] + (i % 2) * all);
   if (text !== undefined) {
     // the columns without a role are not looked into
-    const { target, group, domain, time } = options;
+    const { target, group, domain, time, split } = options;
     const read = main.columns.flatMap(({ name }) =>
-      [target, group, domain, time].includes(name) ? [] : [name],
+      [target, group, domain, time, split].includes(name) ? [] : [name],
     );
     const { table, rows, description } = rolesOf(main, test, { ...roles, drop: read }, name);
     const sided = read.filter((column) => side.test(column));

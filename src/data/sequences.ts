@@ -92,7 +92,7 @@ export interface SequenceTableOptions extends Omit<TableOptions, "test" | "text"
  */
 export function tableOfSequences(main: RawTable, options: SequenceTableOptions, name: string): Source {
   const { sequence, time, tokens, drop = [], ...rest } = options;
-  const { target, group, domain } = rest;
+  const { target, group, domain, split } = rest;
   const ids = textsOf(columnOf(main, sequence, "the sequence of a step"));
   const members = new Map<string, number[]>();
   ids.forEach((id, row) => {
@@ -108,7 +108,7 @@ export function tableOfSequences(main: RawTable, options: SequenceTableOptions, 
     else known.push(row);
   });
   const sequences = [...members.values()];
-  const whole = [target, group, domain].filter((one) => one !== undefined);
+  const whole = [target, group, domain, split].filter((one) => one !== undefined);
   for (const column of whole) checkSame(main, column, sequences, sequence);
   for (const one of [...drop, ...(rest.keep ?? []), ...(rest.categories ?? [])])
     columnOf(main, one, "of a step");

@@ -3,7 +3,7 @@ import { counted, type Reading, type TypedColumn, typed, type Where } from "./ce
 import { coded, tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
 import { columnOf, decimalComma, type RawTable, stacked, textsOf } from "./rawTable.ts";
-import type { ColumnTask, Description, Origin, Source } from "./source.ts";
+import type { ColumnTask, Description, Origin, Source, Split } from "./source.ts";
 import { makeTarget } from "./target.ts";
 import { type TextOptions, textSource } from "./text/sources.ts";
 
@@ -16,6 +16,8 @@ export interface TableOptions extends Reading {
   readonly domain?: string;
   /** When each row happened: a column of numbers or dates. The column is no input. */
   readonly time?: string;
+  /** Which part each row is in: a column of train, validation and test; rows with an empty cell are in none. No input. */
+  readonly split?: string;
   /** Columns to leave out. */
   readonly drop?: readonly string[];
   /** Columns to use though they look like row numbers or names. */
@@ -61,7 +63,7 @@ export function rolesOf(
   const where: Where = { path: main.path, row: (row) => table.where.row(kept.rows[row]) };
   const column = (name: string) => picked(columns.get(name)!, kept.rows);
   const { target, notes: aboutTarget } = makeTarget(column(options.target), options.task, where);
-  const roles = [options.target, options.group, options.domain, options.time];
+  const roles = [options.target, options.group, options.domain, options.time, options.split];
   const notes = [
     `${counted(table.rows, noun)}, ${counted(table.columns.length, "column")}.`,
     ...table.notes,
@@ -76,6 +78,7 @@ export function rolesOf(
     ...(options.group !== undefined && { groups: groupNumbers(column(options.group), where) }),
     ...(options.domain !== undefined && { domains: groupNumbers(column(options.domain), where) }),
     ...(options.time !== undefined && { time: times(column(options.time), where) }),
+    ...(options.split !== undefined && { parts: partsOf(column(options.split), where) }),
     ...(test !== undefined && { test: testRows(kept.rows, main.rows, test.path) }),
   };
   return {
@@ -111,11 +114,11 @@ export function sourceOf(
 function typedColumns(table: RawTable, options: TableOptions): Map<string, TypedColumn> {
   const asTexts = [
     ...(options.categories ?? []),
-    ...[options.group, options.domain].filter((name) => name !== undefined),
+    ...[options.group, options.domain, options.split].filter((name) => name !== undefined),
     ...(options.task === "classification" ? [options.target] : []),
   ];
   // beside texts, only the columns that have a role are read
-  const roles = [options.target, options.group, options.domain, options.time];
+  const roles = [options.target, options.group, options.domain, options.time, options.split];
   const used = table.columns.filter(({ name }) =>
     options.text === undefined ? !options.drop?.includes(name) : roles.includes(name),
   );
@@ -124,8 +127,8 @@ function typedColumns(table: RawTable, options: TableOptions): Map<string, Typed
 }
 
 function checkRoles(table: RawTable, options: TableOptions): void {
-  const { target, group, domain, time, text } = options;
-  const roles = Object.entries({ target, group, domain, time, text });
+  const { target, group, domain, time, split, text } = options;
+  const roles = Object.entries({ target, group, domain, time, split, text });
   const lists = { drop: options.drop, keep: options.keep, categories: options.categories };
   for (const [role, name] of roles) if (name !== undefined) columnOf(table, name, role);
   for (const [role, names] of Object.entries(lists))
@@ -182,11 +185,49 @@ const noInputs = (table: RawTable) =>
       : "keep columns with `keep`, or leave fewer out with `drop`",
   );
 
-const aboutRoles = ({ group, domain, time }: TableOptions): string[] => [
+const aboutRoles = ({ group, domain, time, split }: TableOptions): string[] => [
+  ...(split === undefined ? [] : [`${JSON.stringify(split)} says which part a row is in and is no input.`]),
   ...(group === undefined ? [] : [`${JSON.stringify(group)} groups the rows and is no input.`]),
   ...(domain === undefined ? [] : [`${JSON.stringify(domain)} names the groups and is no input.`]),
   ...(time === undefined ? [] : [`${JSON.stringify(time)} orders the rows in time and is no input.`]),
 ];
+
+const partNames: Readonly<Record<string, keyof Split>> = {
+  train: "train",
+  training: "train",
+  val: "validation",
+  valid: "validation",
+  validation: "validation",
+  test: "test",
+  testing: "test",
+};
+
+function partsOf(column: TypedColumn, where: Where): Split {
+  const rows: Record<keyof Split, number[]> = { train: [], validation: [], test: [] };
+  const cells = column.kind === "text" ? column.cells : [];
+  cells.forEach((cell, row) => {
+    if (cell === null) return;
+    const part = partNames[cell.toLowerCase()];
+    if (part === undefined)
+      throw new OckhamError(
+        "bad-data",
+        column.name,
+        `${where.row(row)}: column ${JSON.stringify(column.name)} holds ${JSON.stringify(cell)}, which is no part`,
+        "write train, validation or test, or nothing for a row in no part",
+      );
+    rows[part].push(row);
+  });
+  for (const part of Object.keys(rows) as (keyof Split)[])
+    if (rows[part].length === 0)
+      throw new OckhamError(
+        "bad-data",
+        column.name,
+        `${where.path}: column ${JSON.stringify(column.name)} has no row for ${part}`,
+        "give every part some rows, or leave the column out to have parts drawn",
+      );
+  const of = (part: keyof Split) => Int32Array.from(rows[part]);
+  return { train: of("train"), validation: of("validation"), test: of("test") };
+}
 
 function groupNumbers(column: TypedColumn, where: Where): Int32Array {
   const { codes } = coded(column.kind === "text" ? column.cells : []);

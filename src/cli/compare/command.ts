@@ -65,6 +65,7 @@ export const compareCommand = (): Command =>
     .option("--test <file>", "a table whose rows are for testing only")
     .option("--group <column>", "rows with the same value stay on one side of every split")
     .option("--time <column>", "train on the past, test on the future; the order of the steps of sequences")
+    .option("--split <column>", "which part each row is in: train, validation or test")
     .option("--drop <column>", "leave a column out (repeatable)", collect)
     .option("--keep <column>", "use a column that looks like names or row numbers (repeatable)", collect)
     .option("--categories <column>", "take the numbers of a column as categories (repeatable)", collect)

@@ -36,6 +36,7 @@ const tableFlags = [
   "id",
   "pairs",
   "sequence",
+  "split",
 ] as const;
 
 /** The data that were asked for. Throws what reading objects to, in terms of the command line. */
@@ -58,9 +59,22 @@ export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promis
       `${data} is a table: say which column tells of which sequence a row is a step`,
       "write --sequence COLUMN",
     );
-  const { target, test, group, groups: domain, time, drop, keep, categories, missing, edges, id } = flags;
+  const {
+    target,
+    test,
+    group,
+    groups: domain,
+    time,
+    drop,
+    keep,
+    categories,
+    missing,
+    edges,
+    id,
+    split,
+  } = flags;
   const options: OpenOptions = {
-    ...{ target, test, group, domain, time, drop, keep, categories, missing, edges, id, task, signal },
+    ...{ target, test, group, domain, time, drop, keep, categories, missing, edges, id, split, task, signal },
     ...(flags.pairs === true && { pairs: true }),
     ...(flags.sequence !== undefined && { sequence: flags.sequence }),
     ...text,
@@ -138,7 +152,7 @@ async function onCommandLine(error: unknown, data: string, flags: CompareFlags):
   if (!(error instanceof OckhamError)) return error;
   const { code, culprit, message, hint } = error;
   if (code !== "bad-option") {
-    const said = hint.replace(/ \((missing|categories|drop|keep|target|group|time|id)\)/g, " (--$1)");
+    const said = hint.replace(/ \((missing|categories|drop|keep|target|group|time|split|id)\)/g, " (--$1)");
     return new OckhamError(code, culprit, message, said, error);
   }
   if (culprit === "text" || culprit === "tokenizer" || culprit === "tokens" || culprit === "vocabulary")

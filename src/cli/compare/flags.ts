@@ -18,6 +18,7 @@ export interface CompareFlags {
   readonly test?: string;
   readonly group?: string;
   readonly time?: string;
+  readonly split?: string;
   readonly drop?: readonly string[];
   readonly keep?: readonly string[];
   readonly categories?: readonly string[];
@@ -66,6 +67,11 @@ const clashes: readonly Clash[] = [
   ["images", "group", "images have no columns", "leave --group out"],
   ["images", "groups", "images have no columns", "leave --groups out"],
   ["images", "time", "images have no columns", "leave --time out"],
+  ["images", "split", "images have no columns", "leave --split out"],
+  ["test", "split", "both say which rows are for testing", "give one of them"],
+  ["trainSize", "split", "the column says how large the parts are", "give one of them"],
+  ["validationSize", "split", "the column says how large the parts are", "give one of them"],
+  ["testSize", "split", "the column says how large the parts are", "give one of them"],
   ["images", "drop", "images have no columns", "leave --drop out"],
   ["images", "keep", "images have no columns", "leave --keep out"],
   ["images", "categories", "images have no columns", "leave --categories out"],

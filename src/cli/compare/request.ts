@@ -13,7 +13,7 @@ import {
   type Shelf,
   shelf,
 } from "../../compare/index.ts";
-import { partSizes, type Source, type SplitOptions } from "../../data/index.ts";
+import { type Source, type SplitOptions, splitSizes } from "../../data/index.ts";
 import { nearest, OckhamError } from "../../error.ts";
 import {
   type Dataset,
@@ -247,8 +247,7 @@ function budgetFor(
   if (kind === "epochs") return value === undefined ? {} : { epochs: value };
   if (value !== undefined) return { budget: { kind, value } };
   const epochs = flags.epochs === undefined ? defaults.epochs : wholeOf("--epochs", flags.epochs);
-  const own = data.test?.length ?? 0;
-  const [train] = partSizes(data.size - own, own > 0 ? { ...split, test: 0 } : split);
+  const [train] = splitSizes(data, split);
   const batch = flags.batchSize === undefined ? defaults.batchSize : wholeOf("--batch-size", flags.batchSize);
   const steps = Math.max(1, Math.floor(train / Math.min(batch, train)));
   return { budget: { kind, value: epochs * steps } };

@@ -100,6 +100,7 @@ function dataWords({ data }: Setting): string {
 function splitWords({ split, data }: Setting): string {
   const words: Readonly<Record<string, string>> = {
     random: `drawn anew for each seed${data.task === "classification" ? ", with the classes in the same shares" : ""}`,
+    given: "as the data say, the same for all seeds",
     group: "drawn anew for each seed, with no group on both sides",
     time:
       data.task === "tokens"
