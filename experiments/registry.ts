@@ -38,6 +38,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "weight-compander": async () => (await import("./parametrizations/weightCompander.ts")).weightCompander,
   "weight-conditioning": async () =>
     (await import("./parametrizations/weightConditioning.ts")).weightConditioning,
+  "cauchy-schwarz": async () => (await import("./penalties/cauchySchwarz.ts")).cauchySchwarz,
   "flops-regularizer": async () => (await import("./penalties/flopsRegularizer.ts")).flopsRegularizer,
   "functional-entropy": async () => (await import("./penalties/functionalEntropy.ts")).functionalEntropy,
   gor: async () => (await import("./penalties/gor.ts")).gor,

@@ -119,6 +119,39 @@ export const registry: readonly Entry[] = [
     load: async () => (await import("./methods/compression/psKd.ts")).psKd as unknown as Definition,
   },
   {
+    id: "row-quantization",
+    kind: "method",
+    field: "compression",
+    summary: "weights of two or three fixed levels a row, with a trained scale",
+    doc: 'Rounds the weights it begins with to two or three levels a row, fixes the levels and trains their scales.\n\n  w = scale levels        scale [rows], levels [rows, ...] in {-1, 1} or {-1, 0, 1}; both the nearest to the first w\n\n"binary": the signs and the mean |w|. "ternary": zero below a threshold, signs above it, and their mean |w|, where the\nthreshold is the one of least squared error. A row is all that leads into a unit or filter. It is for a stage of\ntraining that goes on from a trained network; at random weights it fixes random signs. `layers` "inner" leaves out\nthe first and the last layer, as is usual. Throws `conflict` where no layer is left.',
+    paper: {
+      id: "cauchy-schwarz",
+      title: "Cauchy-Schwarz Regularizers",
+      authors: ["Sueda Taner", "Ziyi Wang", "Christoph Studer"],
+      year: 2025,
+      arxiv: "2503.01639",
+      url: "https://github.com/IIP-Group/CS_regularizers",
+      where: "find_sfactors_qweights, discretize_to_ternary and QuantLayer in the authors' code",
+      deviations: ["a weight of exactly zero becomes 1 in binary rows; in the code it stays zero"],
+    },
+    options: {
+      levels: {
+        default: "binary",
+        doc: "how many levels: two, or three with zero",
+        range: '"binary" or "ternary"',
+        grid: ["binary", "ternary"],
+      },
+      layers: {
+        default: "inner",
+        doc: "all but the first and the last layer, or every layer",
+        range: '"inner" or "all"',
+        grid: ["inner", "all"],
+      },
+    },
+    load: async () =>
+      (await import("./methods/compression/rowQuantization.ts")).rowQuantization as unknown as Definition,
+  },
+  {
     id: "ewc",
     kind: "method",
     field: "continual",
@@ -224,6 +257,10 @@ export const registry: readonly Entry[] = [
       year: 2024,
       arxiv: "2406.06811",
       where: "section 4",
+      deviations: [
+        "of the paper the abstract only could be read, and it has no code: weights and biases are as one reimplementation by others has them; another adds plain squares of biases and of gains less one",
+        "the default power could not be checked: those two take 3 and 2",
+      ],
     },
     options: {
       strength: {
@@ -412,7 +449,7 @@ export const registry: readonly Entry[] = [
       year: 2024,
       arxiv: "2404.17768",
       deviations: [
-        "only the abstract, captions and summaries could be read: the network's output is taken to be the logits",
+        "only the abstract, captions and summaries could be read: clusters, the choice by loss and the new start agree with the caption of the overview; the network's output is taken to be the logits",
         "the number of steps is that on the data as they were; the paper trains as many epochs on the longer data",
       ],
     },
@@ -445,7 +482,10 @@ export const registry: readonly Entry[] = [
       year: 2023,
       arxiv: "2304.07288",
       where: "section 5; the authors published no code",
-      deviations: ["moved inputs are not clipped to the range of pixels, which encoded data does not know"],
+      deviations: [
+        "moved inputs are not clipped to the range of pixels, which encoded data does not know",
+        "the defaults of order, temperature and strength could not be checked against the paper's text",
+      ],
     },
     options: {
       order: {
@@ -1838,6 +1878,54 @@ export const registry: readonly Entry[] = [
         .weightConditioning as unknown as Definition,
   },
   {
+    id: "cauchy-schwarz",
+    kind: "penalty",
+    field: "penalties",
+    summary: "draws weights to two or three levels of a free scale, or to orthogonality",
+    doc: 'Draws weights to a few levels whose scale is free, so that rounding them to those levels costs little.\n\n  value(w) = strength / size(w) sum over rows x of |g(x)|^2 |h(x)|^2 - <g(x), h(x)>^2\n\nBy the Cauchy-Schwarz inequality this is 0 exactly where g(x) and h(x) are parallel: "binary" {-a, a}: x^2 and 1, so\nd sum x^4 - (sum x^2)^2; "ternary" {-a, 0, a}: x and x^3; "one-sided" {0, a}: x and x^2; "orthogonal": W\'W and the\nidentity (WW\' where W has fewer rows than columns). Every row of a kernel, flattened, has a scale of its own, or\nwith `rowwise` false the kernel has one. Orders: the value grows with the fourth power of the weights ("ternary":\nthe eighth, "one-sided": the sixth), and so the strength to use falls with it. Stays flat at zero weights.',
+    paper: {
+      id: "cauchy-schwarz",
+      title: "Cauchy-Schwarz Regularizers",
+      authors: ["Sueda Taner", "Ziyi Wang", "Christoph Studer"],
+      year: 2025,
+      arxiv: "2503.01639",
+      url: "https://github.com/IIP-Group/CS_regularizers",
+      where: "lplq_regularization_CNN in the authors' code; orth_matrix_recovery.m for the orthogonal one",
+      deviations: [
+        'the first layer is left out by the code, but one leaf does not tell that it is the first: "hidden" leaves out the last only',
+        "the orthogonal one, which the code has for linear systems alone, is divided by the number of weights like the others",
+      ],
+    },
+    options: {
+      strength: {
+        default: 10,
+        doc: "factor on the mean over the weights (lambda in the paper's code: 10 for binary, 1e5 for ternary)",
+        range: "a number above 0",
+        grid: [1, 3, 10, 30, 100],
+      },
+      kind: {
+        default: "binary",
+        doc: "what is drawn to",
+        range: '"binary" or "ternary" or "one-sided" or "orthogonal"',
+        grid: ["binary", "ternary", "one-sided", "orthogonal"],
+      },
+      rowwise: {
+        default: true,
+        doc: "a scale for every row of a kernel, or one for all of it; orthogonal has one",
+        range: "true or false",
+        grid: [true, false],
+      },
+      layers: {
+        default: "all",
+        doc: "every layer, or all but the one that makes the prediction",
+        range: '"all" or "hidden"',
+        grid: ["all", "hidden"],
+      },
+    },
+    load: async () =>
+      (await import("./parts/penalties/cauchySchwarz.ts")).cauchySchwarz as unknown as Definition,
+  },
+  {
     id: "gor",
     kind: "penalty",
     field: "penalties",
@@ -1981,7 +2069,11 @@ export const registry: readonly Entry[] = [
       authors: ["El Mehdi Achour", "François Malgouyres", "Franck Mamalet"],
       year: 2022,
       arxiv: "2108.05623",
-      where: "definition 2 and theorems 4 to 7",
+      url: "https://github.com/deel-ai/deel-lip",
+      where: "definition 2 and theorems 4 to 7; Lorth in deel/lip/regularizers.py, a library by the authors",
+      deviations: [
+        "windows of even size are taken too, and layers that cannot be orthogonal; the library refuses both",
+      ],
     },
     options: {
       strength: {

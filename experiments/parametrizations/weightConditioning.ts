@@ -36,11 +36,11 @@ import { type Finished, type Numbers, trainArms, type Variant } from "../common/
 import { rates, use } from "../common/use.ts";
 
 const sizes: Readonly<
-  Record<Scale, { seeds: number; epochs: number; train: number; fit: number; width: number }>
+  Record<Scale, { seeds: number; epochs: number; train: number; fit: number; hidden: readonly number[] }>
 > = {
-  smoke: { seeds: 1, epochs: 1, train: 64, fit: 0, width: 8 },
-  quick: { seeds: 2, epochs: 30, train: 1000, fit: 200, width: 64 },
-  full: { seeds: 5, epochs: 60, train: 1000, fit: 500, width: 64 },
+  smoke: { seeds: 1, epochs: 1, train: 64, fit: 0, hidden: [8] },
+  quick: { seeds: 2, epochs: 30, train: 1000, fit: 200, hidden: [64, 64, 64] },
+  full: { seeds: 5, epochs: 60, train: 1000, fit: 500, hidden: [64, 64, 64] },
 };
 
 const tried = [0.1, 0.01, 0.03, 0.3];
@@ -161,8 +161,8 @@ export const weightConditioning = experiment({
     "of the conditioned weights is at most half of that of their trained variables, at the start and at the end, and " +
     "conditioned needs at most 0.8 of the epochs of none and 1.05 of weight normalization's.",
   async run(scale, tools) {
-    const { seeds, epochs, train, fit, width } = sizes[scale];
-    const hidden = [width, width, width];
+    const { seeds, epochs, train, fit, hidden } = sizes[scale];
+    const data = await partsOf("digits", { train, validation: 300, test: 497 }, tools.signal);
     const settings = { seeds, rate: 0.1, optimizer: sgd({ momentum: 0 }) };
     const digits = await trainArms(
       {
@@ -172,7 +172,7 @@ export const weightConditioning = experiment({
           variants: variants.map((one) => ({ ...one, methodsOf: () => [watched()] })),
         })),
         tags: { data: "digits" },
-        data: await partsOf("digits", { train, validation: 300, test: 497 }, tools.signal),
+        data,
         epochs,
         batchSize: 32,
         model: (shape, outputs) => skewed(mlp(shape, outputs, hidden)),
@@ -186,7 +186,7 @@ export const weightConditioning = experiment({
         ...settings,
         arms: [{ name: "start", variants: [{ name: "start", rate: 1e-30 }] }],
         tags: { data: "digits" },
-        data: await partsOf("digits", { train, validation: 300, test: 497 }, tools.signal),
+        data,
         epochs: 1,
         batchSize: train,
         model: (shape, outputs) => skewed(mlp(shape, outputs, hidden)),

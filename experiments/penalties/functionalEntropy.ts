@@ -33,12 +33,14 @@ interface Size {
   readonly seeds: number;
   readonly epochs: number;
   readonly samples: number;
+  /** Layers on both branches. */
+  readonly fused: number;
 }
 
 const sizes: Readonly<Record<Scale, Size>> = {
-  smoke: { train: 60, validation: 30, test: 60, seeds: 1, epochs: 1, samples: 1 },
-  quick: { train: 900, validation: 200, test: 600, seeds: 2, epochs: 30, samples: 4 },
-  full: { train: 900, validation: 200, test: 600, seeds: 5, epochs: 60, samples: 10 },
+  smoke: { train: 60, validation: 30, test: 60, seeds: 1, epochs: 1, samples: 1, fused: 0 },
+  quick: { train: 900, validation: 200, test: 600, seeds: 2, epochs: 30, samples: 4, fused: 1 },
+  full: { train: 900, validation: 200, test: 600, seeds: 5, epochs: 60, samples: 10, fused: 1 },
 };
 
 const pixels = 64;
@@ -91,12 +93,14 @@ const branches =
     };
   };
 
-const lateFusion: ModelOf = (shape, outputs) =>
-  staged("late fusion", shape, [
-    { name: "branches", part: branches(modalities, sequence(linear(32), relu)) },
-    { name: "fusion", part: sequence(linear(32), relu) },
-    { name: "head", part: linear(outputs, { head: true }) },
-  ]);
+const lateFusion =
+  (fused: number): ModelOf =>
+  (shape, outputs) =>
+    staged("late fusion", shape, [
+      { name: "branches", part: branches(modalities, sequence(linear(32), relu)) },
+      ...Array.from({ length: fused }, () => ({ name: "fusion", part: sequence(linear(32), relu) })),
+      { name: "head", part: linear(outputs, { head: true }) },
+    ]);
 
 /** Each modality of each row is zero with a chance, and scaled up otherwise. */
 function modalityDropout(probability: number): Named {
@@ -180,7 +184,7 @@ export const functionalEntropy = experiment({
     "0.001 with 4 draws, 2 seeds, 30 epochs. Holds when functional entropy has 5 points more test accuracy than none, its " +
     "information of the image over that of the colour is at least doubled, and its training accuracy is within 2 points.",
   async run(scale, tools) {
-    const { train, validation, test, seeds, epochs, samples } = sizes[scale];
+    const { train, validation, test, seeds, epochs, samples, fused } = sizes[scale];
     return trainArms(
       {
         arms: armsOf(scale, samples),
@@ -190,7 +194,7 @@ export const functionalEntropy = experiment({
         batchSize: 50,
         rate: 0.003,
         optimizer: adam(),
-        model: lateFusion,
+        model: lateFusion(fused),
         measure: (f) => measure(f, samples),
       },
       scale,

@@ -36,11 +36,12 @@ interface Sizes {
   readonly epochs: number;
   readonly train: number;
   readonly attacked: number;
+  readonly channels: readonly number[];
 }
 const sizes: Readonly<Record<Scale, Sizes>> = {
-  smoke: { identities: 2, steps: 2, seeds: 1, epochs: 1, train: 64, attacked: 10 },
-  quick: { identities: 12, steps: 800, seeds: 2, epochs: 10, train: 800, attacked: 300 },
-  full: { identities: 12, steps: 4000, seeds: 4, epochs: 30, train: 800, attacked: 300 },
+  smoke: { identities: 2, steps: 2, seeds: 1, epochs: 1, train: 64, attacked: 10, channels: [4] },
+  quick: { identities: 12, steps: 800, seeds: 2, epochs: 10, train: 800, attacked: 300, channels: [16, 32] },
+  full: { identities: 12, steps: 4000, seeds: 4, epochs: 30, train: 800, attacked: 300, channels: [16, 32] },
 };
 
 /** A layer: outputs, inputs, window and stride; `places`: side of its result. */
@@ -227,7 +228,7 @@ export const orthogonalConv = experiment({
         batchSize: 32,
         rate: 0.003,
         optimizer: adam(),
-        model: cnn,
+        model: (shape, outputs) => cnn(shape, outputs, { channels: size.channels }),
         tags: { part: "training" },
         measure: async (f) => ({
           ...(await scores(f)),

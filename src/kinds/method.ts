@@ -51,7 +51,10 @@ export interface Own {
  * `S` is what it carries between steps: a record of tensors, or undefined.
  */
 export interface Method<S = undefined> {
-  /** Before training: the method's own trainables, and new initial values for the model's. */
+  /**
+   * Before training: the method's own trainables, and new initial values for the model's. `base` are the model's initial
+   * values; where training goes on from an earlier stage, those it goes on from.
+   */
   params?(base: Params, about: About, key: Key): Own;
   /** Leaves that stay as they are: no gradient is taken in them. */
   frozen?(leaf: Leaf): boolean;

@@ -19,7 +19,7 @@ export interface Port {
   readonly dtype: DType;
 }
 
-/** A graph as an ONNX file, with what is needed to run it and to explain its errors. */
+/** A graph as an ONNX file (or, where said, a WebAssembly module), with what is needed to run it and to explain its errors. */
 export interface Lowered {
   readonly bytes: Uint8Array;
   readonly inputs: readonly Port[];
@@ -27,6 +27,8 @@ export interface Lowered {
   readonly nodeCount: number;
   /** The same graph for several threads, where only a single one runs this form rightly. */
   readonly parallel?: () => Lowered;
+  /** The same for a processor as a WebAssembly program, where that is faster. */
+  readonly small?: () => Lowered | undefined;
   /** The primitive and the caller's line behind a text that names one of the nodes, such as a runtime's message. */
   originOf(text: string): { readonly op: string; readonly line: string | undefined } | undefined;
 }

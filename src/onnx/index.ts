@@ -1,6 +1,6 @@
 export { anyRows } from "./anyRows.ts";
 export type { Lowered, Port } from "./assemble.ts";
-export { type LoopSpec, lowerLoop } from "./loop.ts";
+export { type LoopSpec, lowerLoop, rewrittenStep } from "./loop.ts";
 export { type Fragment, type GraphSpec, lower, lowerFragment } from "./lower.ts";
 export * from "./proto.ts";
 export { type DeclaredValue, type ModelHead, readHead } from "./read.ts";

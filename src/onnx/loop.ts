@@ -40,20 +40,20 @@ export interface LoopSpec {
 }
 
 /** A node of a step and the port of the whole graph that it stands behind. */
-interface Slot {
+export interface Slot {
   readonly node: AnyNode;
   readonly port: Port;
 }
 
 /** Carried values kept in one vector, and the slots of the arrays in it. */
-interface Vector {
+export interface Vector {
   readonly from: AnyNode;
   readonly to: AnyNode;
   readonly parts: readonly { readonly from: Slot; readonly to: Slot }[];
 }
 
 /** A rewritten step with its ports. */
-interface Step {
+export interface Step {
   readonly ports: Ports;
   readonly nodes: readonly AnyNode[];
   readonly vectors: readonly Vector[];
@@ -89,7 +89,8 @@ export function lowerLoop(spec: LoopSpec): Lowered {
   return spec.length === 1 ? singleStep(step, written, parallel) : scan(step, written, spec.length, parallel);
 }
 
-function rewrittenStep(spec: LoopSpec): Step {
+/** The step's graph rewritten, with its ports; `packing` keeps state that is updated alike in vectors. */
+export function rewrittenStep(spec: LoopSpec, packing = spec.length !== 1): Step {
   const lead = [spec.length ?? -1];
   const from = Object.fromEntries(Object.entries(spec.state).map(([name, s]) => [name, s.from]));
   const to = Object.fromEntries(Object.entries(spec.state).map(([name, s]) => [name, s.to]));
@@ -99,7 +100,7 @@ function rewrittenStep(spec: LoopSpec): Step {
   );
   const leaves = [from, spec.scanned, spec.shared].flatMap((record) => Object.values(record));
   const results = [...Object.values(to), ...Object.values(spec.collected)];
-  const { nodes, of, packs } = rewrittenNodes(Object.values(spec.state), results, leaves, spec.length !== 1);
+  const { nodes, of, packs } = rewrittenNodes(Object.values(spec.state), results, leaves, packing);
   const slots = (record: Readonly<Record<string, Tensor>>, ports: readonly Port[], start: number): Slot[] =>
     Object.values(record).map((tensor, i) => ({ node: of(tensor), port: ports[start + i] }));
   const states = Object.keys(from).length;

@@ -1,5 +1,6 @@
 import type * as Ort from "onnxruntime-common";
 import { bytesPerElement, type DType, type NdArray } from "../array/ndarray.ts";
+import { isWasm, openProgram, type Session } from "./wasm.ts";
 
 /** What computes: the processor, a GPU by CUDA, or a GPU by WebGPU. */
 export type Device = "cpu" | "cuda" | "webgpu";
@@ -37,6 +38,7 @@ export interface Memory {
 
 export interface LoadRequest {
   readonly program: string;
+  /** An ONNX file, or a WebAssembly module. */
   readonly bytes: Uint8Array;
   /** Dtypes of the outputs, by their names in the ONNX graph. */
   readonly outputs: Readonly<Record<string, DType>>;
@@ -88,7 +90,7 @@ export const commonOptions: Ort.InferenceSession.SessionOptions = {
  * what `open` throws.
  */
 export function createEngine(open: () => Promise<Backend>): Engine {
-  const sessions = new Map<string, Ort.InferenceSession>();
+  const sessions = new Map<string, Session>();
   const tensors = new Map<HandleId, Ort.Tensor>();
   let opened: Promise<Backend> | undefined;
   return async (request) => {
@@ -98,17 +100,14 @@ export function createEngine(open: () => Promise<Backend>): Engine {
       case "open":
         return undefined;
       case "load":
-        sessions.set(
-          request.program,
-          await backend.ort.InferenceSession.create(request.bytes, backend.sessionOptions(request)),
-        );
+        sessions.set(request.program, await openSession(backend, request));
         return undefined;
       case "unload":
         await sessions.get(request.program)?.release();
         sessions.delete(request.program);
         return undefined;
       case "run": {
-        const session = sessions.get(request.request.program) as Ort.InferenceSession;
+        const session = sessions.get(request.request.program) as Session;
         return run(session, backend, tensors, request.request);
       }
       case "put": {
@@ -130,8 +129,17 @@ export function createEngine(open: () => Promise<Backend>): Engine {
   };
 }
 
+async function openSession({ ort, sessionOptions }: Backend, request: LoadRequest): Promise<Session> {
+  if (isWasm(request.bytes)) return openProgram(request.bytes, ort);
+  const session = await ort.InferenceSession.create(request.bytes, sessionOptions(request));
+  return {
+    run: (feeds) => session.run(feeds, { logSeverityLevel: fatalOnly }),
+    release: () => session.release(),
+  };
+}
+
 async function run(
-  session: Ort.InferenceSession,
+  session: Session,
   backend: Backend,
   tensors: Map<HandleId, Ort.Tensor>,
   { feeds, keep }: RunRequest,
@@ -140,7 +148,7 @@ async function run(
   for (const [name, feed] of Object.entries(feeds))
     given[name] = "handle" in feed ? (tensors.get(feed.handle) as Ort.Tensor) : toTensor(backend, feed.array);
   const start = performance.now();
-  const results = await session.run(given, { logSeverityLevel: fatalOnly });
+  const results = await session.run(given);
   const milliseconds = performance.now() - start;
   const arrays: Record<string, NdArray> = {};
   const kept: Record<string, readonly number[]> = {};

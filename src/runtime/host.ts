@@ -133,6 +133,12 @@ const loadRequest = (program: string, { bytes, outputs }: Lowered): Request => (
   outputs: Object.fromEntries(outputs.map(({ value, dtype }) => [value, dtype])),
 });
 
+/** A graph in the form that is fastest on a host. */
+function formFor(given: Lowered, { device, threads }: Setup): Lowered {
+  const small = device === "cpu" ? given.small?.() : undefined;
+  return small ?? (threads > 1 ? given.parallel?.() : undefined) ?? given;
+}
+
 /** A host over a way to an engine. */
 export function hostOver(caller: Caller, setup: Setup, digest: Digest): Host {
   const ask = asking(caller);
@@ -149,7 +155,7 @@ export function hostOver(caller: Caller, setup: Setup, digest: Digest): Host {
       await ask({ do: "open" });
     },
     load: async (given) => {
-      const lowered = setup.threads > 1 ? (given.parallel?.() ?? given) : given;
+      const lowered = formFor(given, setup);
       const id = identityOf(lowered, digest);
       await ensure(id, lowered);
       return { id, lowered };

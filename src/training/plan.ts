@@ -12,7 +12,7 @@ import {
   type Scalar,
   type Schedule,
 } from "../kinds/index.ts";
-import { type Lowered, lower, lowerLoop } from "../onnx/index.ts";
+import { type Lowered, lower } from "../onnx/index.ts";
 import {
   ancestors,
   fill,
@@ -25,6 +25,7 @@ import {
   oneHot,
   type Tensor,
 } from "../tensor/index.ts";
+import { lowerSmallLoop } from "../wasm/index.ts";
 import { alone, type Layout, sideBySide } from "./layout.ts";
 import {
   type Named,
@@ -270,7 +271,7 @@ export function lowerSteps({ inputs, state, loss }: TracedStep, layout: Layout =
     path,
     { from: wide.inputs[path], to: layout.own.has(path) ? wide.outputs[path] : state[path] },
   ]);
-  return lowerLoop({
+  return lowerSmallLoop({
     state: Object.fromEntries(carried),
     scanned: { index },
     shared: Object.fromEntries(shared),
@@ -352,7 +353,7 @@ export function traceProbeLoop(
   const { view, placeholders } = evaluationView(plan, rows);
   const { state, collected } = build(view, start, extra);
   const reached = [...Object.values(state), ...Object.values(collected)];
-  return lowerLoop({
+  return lowerSmallLoop({
     state: Object.fromEntries(Object.entries(start).map(([name, from]) => [name, { from, to: state[name] }])),
     // a scan needs something to scan: the number of the step
     scanned: { turn: input("turn", [], "int32") },

@@ -311,8 +311,9 @@ export interface Initial {
  */
 export function traceInitial(recipe: Recipe, key: Key, given: Params = {}): Initial {
   const { methods, about } = recipe;
-  let params = about.model.init(fold(key, "model"));
   const leaves = [...about.model.leaves];
+  const known = leaves.filter(({ path }) => given[path] !== undefined).map(({ path }) => [path, given[path]]);
+  let params: Params = { ...about.model.init(fold(key, "model")), ...Object.fromEntries(known) };
   methods.forEach(({ name, method }, i) => {
     const own = method.params?.(params, about, fold(fold(key, name), i));
     if (own === undefined) return;

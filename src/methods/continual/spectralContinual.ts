@@ -84,6 +84,11 @@ export const spectralContinual = method("spectral-continual", {
     year: 2024,
     arxiv: "2406.06811",
     where: "section 4",
+    deviations: [
+      "of the paper the abstract only could be read, and it has no code: weights and biases are as one reimplementation by " +
+        "others has them; another adds plain squares of biases and of gains less one",
+      "the default power could not be checked: those two take 3 and 2",
+    ],
   },
   options: {
     strength: positive(0.001, "cost of a squared unit (lambda)", [1e-5, 1e-4, 1e-3, 1e-2]),

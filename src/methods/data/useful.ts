@@ -52,7 +52,8 @@ export const useful = method("useful", {
     year: 2024,
     arxiv: "2404.17768",
     deviations: [
-      "only the abstract, captions and summaries could be read: the network's output is taken to be the logits",
+      "only the abstract, captions and summaries could be read: clusters, the choice by loss and the new start agree with " +
+        "the caption of the overview; the network's output is taken to be the logits",
       "the number of steps is that on the data as they were; the paper trains as many epochs on the longer data",
     ],
   },

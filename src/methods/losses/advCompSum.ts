@@ -84,7 +84,10 @@ export const advCompSum = method("adv-comp-sum", {
     year: 2023,
     arxiv: "2304.07288",
     where: "section 5; the authors published no code",
-    deviations: ["moved inputs are not clipped to the range of pixels, which encoded data does not know"],
+    deviations: [
+      "moved inputs are not clipped to the range of pixels, which encoded data does not know",
+      "the defaults of order, temperature and strength could not be checked against the paper's text",
+    ],
   },
   options: {
     order: nonNegative(0.4, "which comp-sum loss (tau in the paper)", [0, 0.4, 1]),

@@ -31,6 +31,25 @@ export function orthogonalityError(w: Tensor, stride: number): Tensor {
   return sub(error, Math.max(0, outputs - inputs * stride ** window.length));
 }
 
+/** Three filters of 3 x 3 on one input. */
+const filters = [
+  [
+    [0, 1, 0],
+    [1, 2, -1],
+    [0, 0, 1],
+  ],
+  [
+    [1, 0, 0],
+    [0, 1, 0],
+    [2, 0, -1],
+  ],
+  [
+    [0, 0, 1],
+    [1, 0, 0],
+    [0, -1, 0],
+  ],
+].map((filter) => [filter]);
+
 /**
  * Draws each convolution, as a linear map of whole images, toward an orthogonal one: all singular values 1.
  *
@@ -49,7 +68,11 @@ export const orthogonalConv = penalty("orthogonal-conv", {
     authors: ["El Mehdi Achour", "François Malgouyres", "Franck Mamalet"],
     year: 2022,
     arxiv: "2108.05623",
-    where: "definition 2 and theorems 4 to 7",
+    url: "https://github.com/deel-ai/deel-lip",
+    where: "definition 2 and theorems 4 to 7; Lorth in deel/lip/regularizers.py, a library by the authors",
+    deviations: [
+      "windows of even size are taken too, and layers that cannot be orthogonal; the library refuses both",
+    ],
   },
   options: {
     strength: positive(0.1, "cost of the squared distance (lambda in the paper)"),
@@ -73,6 +96,18 @@ export const orthogonalConv = penalty("orthogonal-conv", {
       value: ({ value }) => value(constant(fromNested([[[1, 2]]]))),
       output: 16,
       source: "by hand: two places apart (1, 2) meets itself unmoved only",
+    },
+    {
+      options: { strength: 1 },
+      value: ({ value }) => value(constant(fromNested(filters))),
+      output: 345,
+      source: "deel-ai/deel-lip 0d1cdae, Lorth2D.compute_lorth, run with PyTorch in place of TensorFlow",
+    },
+    {
+      options: { strength: 1, stride: 2 },
+      value: ({ value }) => value(constant(fromNested(filters))),
+      output: 141,
+      source: "deel-ai/deel-lip 0d1cdae, Lorth2D.compute_lorth, run with PyTorch in place of TensorFlow",
     },
   ],
   create: ({ strength, stride }) => ({

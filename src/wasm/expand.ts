@@ -1,0 +1,47 @@
+import { type AnyNode, ancestors, type Node, nodeOf } from "../tensor/graph.ts";
+import { amax, div, exp, log, sub, sum, type Tensor } from "../tensor/index.ts";
+
+/** x less its largest entry along an axis, its exponentials, and their sum. */
+function parts({ attributes: { axis }, inputs: [x] }: Node<"softmax" | "logSoftmax">) {
+  const along = { axes: [axis], keep: true };
+  const shifted = sub(x, amax(x, along));
+  const exponentials = exp(shifted);
+  return { shifted, exponentials, total: sum(exponentials, along) };
+}
+
+/** A node in simpler ones, or itself. */
+function expanded(node: AnyNode): Tensor {
+  if (node.dtype !== "float32") return node;
+  if (node.op === "softmax") {
+    const { exponentials, total } = parts(node);
+    return div(exponentials, total);
+  }
+  if (node.op === "logSoftmax") {
+    const { shifted, total } = parts(node);
+    return sub(shifted, log(total));
+  }
+  return node;
+}
+
+export interface Expanded {
+  /** Inputs before users. */
+  readonly nodes: readonly AnyNode[];
+  of(node: AnyNode): AnyNode;
+}
+
+/** Nodes (inputs before users) with those that have no kernel of their own in simpler ones. */
+export function expand(nodes: readonly AnyNode[]): Expanded {
+  const places = new Map<AnyNode, AnyNode>();
+  const of = (node: AnyNode) => places.get(node) ?? node;
+  const known = new Set<AnyNode>();
+  for (const node of nodes) {
+    const inputs = (node.inputs as readonly AnyNode[]).map(of);
+    const own = inputs.every((input, i) => input === node.inputs[i])
+      ? node
+      : ({ ...node, inputs } as AnyNode);
+    const result = nodeOf(expanded(own));
+    places.set(node, result);
+    for (const part of ancestors([result], (n) => known.has(n))) known.add(part);
+  }
+  return { nodes: [...known], of };
+}
