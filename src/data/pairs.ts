@@ -120,7 +120,10 @@ function bothSides(table: RawTable, sided: readonly string[], base: string): Raw
   });
   if (left.kind === "text" || right.kind === "text")
     return { kind: "text", name: base, cells: [...textsOf(left), ...textsOf(right)] };
-  return { kind: left.kind, name: base, values: Float64Array.of(...left.values, ...right.values) };
+  const values = new Float64Array(left.values.length + right.values.length);
+  values.set(left.values);
+  values.set(right.values, left.values.length);
+  return { kind: left.kind, name: base, values };
 }
 
 const noSides = (table: RawTable, wanted: string) =>

@@ -32,13 +32,14 @@ export function sequenceSource(
       "give a whole number of at least 1",
     );
   const lengths = rows.map((own) => own.length);
-  const longest = Math.min(most, Math.max(...lengths));
+  const [shortest, whole] = lengths.reduce(([a, b], n) => [Math.min(a, n), Math.max(b, n)], [Infinity, 0]);
+  const longest = Math.min(most, whole);
   const uneven = lengths.some((length) => length < longest);
   const cut = lengths.filter((length) => length > longest).length;
   const joined = (chosen: Int32Array) =>
     Int32Array.from(Array.from(chosen).flatMap((row) => Array.from(rows[row].subarray(0, longest))));
   const notes = [
-    `Sequences of ${Math.min(...lengths)} to ${counted(Math.max(...lengths), "step")}.`,
+    `Sequences of ${shortest} to ${counted(whole, "step")}.`,
     ...(cut > 0 ? [`${cut} of them are cut to ${longest} steps.`] : []),
   ];
   return makeSource(
