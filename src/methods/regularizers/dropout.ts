@@ -66,7 +66,11 @@ export const dropout = method("dropout", {
     {
       options: { probability: 0.2, layer: "a" },
       value: ({ layer }) => {
-        const step = { mode: "train", key: keyOf([1, 2]), about: { model: { places: ["a"] } } };
+        const step = {
+          mode: "train",
+          key: keyOf([1, 2]),
+          about: { model: { places: ["a"], inputs: { x: [100] } } },
+        };
         const y = (layer as NonNullable<typeof layer>)(
           fill([100, 100], 4),
           "a",
@@ -82,7 +86,11 @@ export const dropout = method("dropout", {
     {
       options: { probability: 0.2 },
       value: ({ layer }) => {
-        const step = { mode: "train", key: keyOf([1, 2]), about: { model: { places: ["a"] } } };
+        const step = {
+          mode: "train",
+          key: keyOf([1, 2]),
+          about: { model: { places: ["a"], inputs: { x: [100] } } },
+        };
         const y = (layer as NonNullable<typeof layer>)(
           fill([100, 100], 4),
           "a",
