@@ -12,7 +12,7 @@ const rowsOfRooms: readonly (readonly string[])[] = [
   ["tensor"],
   ["kinds"],
   ["onnx", "nn", "data", "plots"],
-  ["wasm", "solvers"],
+  ["networks", "wasm", "solvers"],
   ["transport"],
   ["losses", "risks", "penalties", "schedules", "parametrizations", "activations", "transforms"].map(
     (r) => `parts/${r}`,

@@ -1,6 +1,7 @@
 /** The front door: comparing, the data, what a definition needs, models, training. Rooms have doors of their own: "ockham/tensor". */
 export { exportModel } from "./compare/export.ts";
 export {
+  type Beginning,
   type Candidate,
   type Chosen,
   type CompareOptions,
@@ -17,6 +18,7 @@ export {
   type Outcome,
   parseMethods,
   type Row,
+  readBeginning,
   type Setting,
   settingOf,
   shelf,

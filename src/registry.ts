@@ -2379,7 +2379,7 @@ export const registry: readonly Entry[] = [
     kind: "setting",
     field: "settings",
     summary: "half of the classes first, then the other half from few examples",
-    doc: "Fine-tuning: the model first learns one half of the classes, then the other half from few examples.\n\n  accuracy = test accuracy on the new classes after fine-tuning        scratch = the same without pre-training\n  kept = test accuracy on the old classes after fine-tuning\n\nThe halves are drawn from the seed. The new classes have `size` training examples each and heads of their own; the\nbody goes over, with what methods carry; optimizer and schedule begin anew, for as many steps. Methods take part in\nboth stages.\nThrows `conflict` for fewer than 4 classes.",
+    doc: "Fine-tuning: the model first learns one half of the classes, then the other half from few examples.\n\n  accuracy = test accuracy on the new classes after fine-tuning        scratch = the same without pre-training\n  kept = test accuracy on the old classes after fine-tuning\n\nThe halves are drawn from the seed. The new classes have `size` training examples each and heads of their own; the\nbody goes over, with what methods carry; optimizer and schedule begin anew, for as many steps. Methods take part in\nboth stages.\nA learner that has begun before, elsewhere, has its pre-training behind it: then all classes are new, from `size`\ntraining examples of each, and there is no `kept`.\nThrows `conflict` for fewer than 4 classes where two halves are to be made.",
     paper: {
       id: "transferability",
       title: "How transferable are features in deep neural networks?",

@@ -18,7 +18,7 @@ const usage = `npm run bench -- [workload ...] [options]
     .join(", ")}
   --quick         3 short rounds, nothing is kept
   --resume        goes on with a bench that was stopped
-  --profile       only ours: where a step spends its time inside ONNX Runtime
+  --profile       only ours: where a step spends its time, by operator and by node
 
 workloads: ${[...workloads.keys()].join(", ")}
 `;

@@ -1,10 +1,12 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ort from "onnxruntime-node";
 import type { NdArray } from "../../src/array/ndarray.ts";
 import type { Lowered } from "../../src/onnx/index.ts";
 import { commonOptions } from "../../src/runtime/engine.ts";
+import { openProgram } from "../../src/runtime/wasm.ts";
 import { runKey } from "../../src/training/index.ts";
 import type { Program } from "./analyses.ts";
 import { programOf } from "./ours.ts";
@@ -55,8 +57,10 @@ interface Line {
   readonly times: number;
 }
 
-/** Where a workload's step spends its time inside ONNX Runtime. */
+/** Where a workload's step spends its time, inside ONNX Runtime or a program of our own. */
 export interface Profile {
+  /** Whether it is a program of our own. */
+  readonly small: boolean;
   readonly nodes: number;
   /** Of the best run, while it is profiled. */
   readonly milliseconds: number;
@@ -82,9 +86,11 @@ async function initialState({ initial, together }: Program, options: ort.Inferen
   return state;
 }
 
-/** Runs a workload's steps for a while with ONNX Runtime's profiler. */
+/** Runs a workload's steps for a while with ONNX Runtime's profiler, or V8's where they are a program of our own. */
 export async function profileOf(workload: Workload, threads: number): Promise<Profile> {
   const program = programOf(workload, await startOf(workload));
+  const small = program.steps.small?.();
+  if (small !== undefined) return profileOfProgram(workload, program, small);
   const graph = threads > 1 ? (program.steps.parallel?.() ?? program.steps) : program.steps;
   const folder = mkdtempSync(join(tmpdir(), "ockham-profile-"));
   const options: ort.InferenceSession.SessionOptions = {
@@ -99,15 +105,7 @@ export async function profileOf(workload: Workload, threads: number): Promise<Pr
     enableProfiling: true,
     profileFilePrefix: join(folder, "profile"),
   });
-  const rows = workload.batch * workload.batches;
-  const index: NdArray = {
-    dtype: "int32",
-    shape: [steps, workload.batch],
-    data: Int32Array.from({ length: steps * workload.batch }, (_, i) => i % rows),
-  };
-  const given: Arrays = { ...program.arrays, key: keyArray(runKey(0)), index };
-  const feedOf = (name: string) => state[name.replace(/^anchor/, "params")] ?? toTensor(given[name]);
-  const feeds = Object.fromEntries(graph.inputs.map(({ name, value }) => [value, feedOf(name)]));
+  const feeds = feedsFor(workload, program, graph, state, steps);
   const times: number[] = [];
   const begun = performance.now();
   while (times.length < fewest || (times.length < most && performance.now() - begun < long)) {
@@ -119,6 +117,67 @@ export async function profileOf(workload: Workload, threads: number): Promise<Pr
   const events = JSON.parse(readFileSync(join(folder, readdirSync(folder)[0]), "utf8")) as readonly Event[];
   rmSync(folder, { recursive: true });
   return summed(graph, events, times);
+}
+
+function feedsFor(
+  { batch, batches }: Workload,
+  { arrays }: Program,
+  { inputs }: Lowered,
+  state: Readonly<Record<string, ort.Tensor>>,
+  count: number,
+): Record<string, ort.Tensor> {
+  const index: NdArray = {
+    dtype: "int32",
+    shape: [count, batch],
+    data: Int32Array.from({ length: count * batch }, (_, i) => i % (batch * batches)),
+  };
+  const given: Arrays = { ...arrays, key: keyArray(runKey(0)), index };
+  const feedOf = (name: string) => state[name.replace(/^anchor/, "params")] ?? toTensor(given[name]);
+  return Object.fromEntries(inputs.map(({ name, value }) => [value, feedOf(name)]));
+}
+
+/** Steps a run of a small program, runs, and microseconds from one sample to the next. */
+const [smallSteps, smallRuns, interval] = [5000, 20, 100];
+
+/** Runs a program of our own for a while with V8's profiler, which samples the function it is in: one for each task. */
+async function profileOfProgram(workload: Workload, program: Program, small: Lowered): Promise<Profile> {
+  const state = await initialState(program, commonOptions);
+  const session = await openProgram(small.bytes, ort);
+  const feeds = feedsFor(workload, program, small, state, smallSteps);
+  await session.run(feeds);
+  const profiler = new Session();
+  profiler.connect();
+  await profiler.post("Profiler.enable");
+  await profiler.post("Profiler.setSamplingInterval", { interval });
+  await profiler.post("Profiler.start");
+  const times: number[] = [];
+  for (let run = 0; run < smallRuns; run++) {
+    const start = performance.now();
+    await session.run(feeds);
+    times.push((performance.now() - start) / smallSteps);
+  }
+  const { profile } = await profiler.post("Profiler.stop");
+  profiler.disconnect();
+  const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame.functionName]));
+  const events = (profile.samples ?? []).map(
+    (id, i): Event => ({ cat: "Node", name: names.get(id) ?? "", dur: profile.timeDeltas?.[i] ?? 0 }),
+  );
+  const lines = (keyOf: (event: Event) => string): Line[] =>
+    totals(events, keyOf).map(([key, time]) => ({
+      key,
+      milliseconds: time / 1000 / smallSteps / smallRuns,
+      times: 1,
+    }));
+  const opOf = ({ name }: Event) => small.originOf(name)?.op ?? "between";
+  const nodeOf = ({ name }: Event) =>
+    `${name} ${small.originOf(name)?.line?.split("/").slice(-2).join("/") ?? ""}`;
+  return {
+    small: true,
+    nodes: small.nodeCount,
+    milliseconds: Math.min(...times),
+    operators: lines(opOf),
+    byNode: lines(nodeOf),
+  };
 }
 
 function summed(
@@ -143,6 +202,7 @@ function summed(
     return `${(args?.op_name ?? "").padEnd(18)} ${label.padEnd(24)} ${from} -> ${to} ${line}`;
   };
   return {
+    small: false,
     nodes: nodeCount,
     milliseconds: Math.min(...times),
     operators: lines(({ args }) => args?.op_name ?? "?"),
@@ -155,10 +215,10 @@ export function profileText({ id, title }: Workload, threads: number, profile: P
   const { nodes, milliseconds, operators, byNode } = profile;
   const inside = operators.reduce((sum, line) => sum + line.milliseconds, 0);
   const line = ({ key, milliseconds: time, times }: Line) =>
-    `${time.toFixed(3).padStart(9)} ms ${((100 * time) / inside).toFixed(1).padStart(5)} % ${times.toFixed(1).padStart(6)} x  ${key}`;
+    `${time.toFixed(4).padStart(10)} ms ${((100 * time) / inside).toFixed(1).padStart(5)} % ${times.toFixed(1).padStart(6)} x  ${key}`;
   return [
     `${id}: ${title}; ${threads} thread${threads === 1 ? "" : "s"}`,
-    `${nodes} nodes; ${milliseconds.toFixed(3)} ms a step at best while profiled, ${inside.toFixed(3)} ms of it inside operators`,
+    `${nodes} ${profile.small ? "tasks of a WebAssembly program" : "nodes"}; ${milliseconds.toFixed(4)} ms a step at best while profiled, ${inside.toFixed(4)} ms of it inside`,
     "",
     "by operator, a step",
     ...operators.map(line),

@@ -72,7 +72,7 @@ function summary(entries: readonly Entry[]): string {
 
 const inside = (operators: Readonly<Record<string, number>>): string => {
   const parts = Object.entries(operators).map(([name, time]) => `${name} ${number(time)}`);
-  return `Ours inside ONNX Runtime, ms a step by operator, profiled alone: ${parts.join(", ")}.`;
+  return `Ours, ms a step by operator, profiled alone: ${parts.join(", ")}.`;
 };
 
 /** One workload at one number of threads, by contestant. */

@@ -1,6 +1,8 @@
 import { Command } from "commander";
+import { counted } from "../compare/format.ts";
+import type { Predictions } from "../compare/predict.ts";
 import { write } from "./terminal.ts";
-import { checkWritable } from "./writable.ts";
+import { checkFolder, checkWritable } from "./writable.ts";
 
 interface PredictFlags {
   readonly out?: string;
@@ -10,7 +12,8 @@ interface PredictFlags {
 const examples = `
 Examples:
   ockham compare --data people.csv --target income --export best.onnx
-  ockham predict best.onnx new.csv --out predictions.csv`;
+  ockham predict best.onnx new.csv --out predictions.csv
+  ockham predict best.onnx photos --out masks              for a class a pixel: a mask an image`;
 
 export const predictCommand = (): Command =>
   new Command("predict")
@@ -18,25 +21,37 @@ export const predictCommand = (): Command =>
     .description('Predicts with a model that "ockham compare --export" wrote: its preprocessing is inside.')
     .argument("<model>", "the .onnx file")
     .argument("<data>", "a table with the columns the model was trained on, a folder of images, or texts")
-    .option("-o, --out <file>", "where predictions go, as CSV (default: standard output)")
+    .option("-o, --out <file>", "where predictions go, as CSV (default: standard output); a folder for masks")
     .option("--json", "as JSON on standard output")
     .option("--debug", "where an error comes from")
     .addHelpText("after", examples)
     .action(predict);
 
 async function predict(model: string, data: string, { out, json }: PredictFlags): Promise<void> {
-  if (out !== undefined) await checkWritable(out);
   const { predictFile, predictionsCsv } = await import("../compare/predict.ts");
+  if (out !== undefined) await ((await makesMasks(model)) ? checkFolder(out) : checkWritable(out));
   const predictions = await predictFile(model, data, { out });
   if (json) await write(process.stdout, `${JSON.stringify(predictions)}\n`);
   else if (out === undefined) await write(process.stdout, predictionsCsv(predictions));
-  else {
-    const { length } =
-      predictions.task === "classification"
-        ? predictions.labels
-        : predictions.task === "tokens"
-          ? predictions.texts
-          : predictions.values;
-    await write(process.stdout, `${length} predictions of ${predictions.target} in ${out}\n`);
-  }
+  else await write(process.stdout, `${countOf(predictions)} of ${predictions.target} in ${out}\n`);
+}
+
+async function makesMasks(model: string): Promise<boolean> {
+  const [{ readExported }, { readBytes }] = await Promise.all([
+    import("../compare/exported.ts"),
+    import("../data/files.ts"),
+  ]);
+  return readExported(await readBytes(model), model).task === "segmentation";
+}
+
+/** How many there are, in words. */
+function countOf(predictions: Predictions): string {
+  if (predictions.task === "segmentation") return counted(predictions.masks.length, "mask");
+  const { length } =
+    predictions.task === "classification"
+      ? predictions.labels
+      : predictions.task === "tokens"
+        ? predictions.texts
+        : predictions.values;
+  return counted(length, "prediction");
 }

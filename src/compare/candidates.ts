@@ -15,18 +15,24 @@ export type ModelOf = NamedModel;
 export interface Shelf {
   get(id: string): Promise<Definition>;
   model(name: string): ModelOf;
+  /** The same, with models that begin at random where those here do not. */
+  readonly random: Shelf;
 }
 
-/** All members and models, with a person's own in front. Throws `unknown-name` with the nearest name. */
+/**
+ * All members and models, with a person's own in front; `begun` may say that models begin with weights of a file. Throws
+ * `unknown-name` with the nearest name.
+ */
 export function shelf(
   own: readonly Definition[] = [],
   ownModels: Readonly<Record<string, ModelOf>> = {},
+  begun?: (of: ModelOf) => ModelOf,
 ): Shelf {
   const known = { ...models, ...ownModels };
-  return {
+  const members: Omit<Shelf, "random"> = {
     model(name) {
       const found = known[name];
-      if (found !== undefined) return found;
+      if (found !== undefined) return begun === undefined ? found : begun(found);
       const near = nearest(name, Object.keys(known));
       throw new OckhamError(
         "unknown-name",
@@ -49,6 +55,13 @@ export function shelf(
           ? '"ockham methods" lists them'
           : `did you mean "${near}"? "ockham methods" lists them all`,
       );
+    },
+  };
+  if (begun !== undefined) return { ...members, random: shelf(own, ownModels) };
+  return {
+    ...members,
+    get random() {
+      return this;
     },
   };
 }

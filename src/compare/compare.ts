@@ -5,7 +5,7 @@ import type { Estimator, Protocol } from "../kinds/index.ts";
 import { registry } from "../registry.ts";
 import { type Device, openHost, openPool, type Pool } from "../runtime/index.ts";
 import type { Epoch } from "../training/index.ts";
-import { shelf } from "./candidates.ts";
+import { dataOf, membersOf } from "./begin.ts";
 import { metricsOf } from "./catalogue.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { protocolOf, type Rehearsed, rehearse } from "./protocol.ts";
@@ -61,12 +61,12 @@ export async function compare(request: CompareRequest, options: CompareOptions):
   const { on = {}, signal, device = "cpu" } = options;
   const begun = performance.now();
   on.phase?.("preparing");
-  const members = shelf(request.own, request.models);
+  const members = membersOf(request);
   const setting = await settingOf(request, members);
   if (device !== "cpu") await checkDevice(device);
   const workers = Math.max(1, options.workers ?? availableParallelism());
   // the first seed is prepared and traced before anything is written, so that refusals leave nothing behind
-  const firstSeed = prepare(request.data, setting.seeds[0], request.split ?? {}, setting.data.labelNoise);
+  const firstSeed = prepare(dataOf(request), setting.seeds[0], request.split ?? {}, setting.data.labelNoise);
   const tracing: Tracing = {
     request,
     setting,

@@ -23,7 +23,7 @@ const vector = <D extends "float32" | "float64">(
 export const texts = (to: Writer, values: readonly string[]): string =>
   to.node("Constant", [], { value_strings: { strings: values } });
 
-const cast = (to: Writer, x: string, dtype: "float32" | "float64") =>
+const cast = (to: Writer, x: string, dtype: "float32" | "float64" | "int32") =>
   to.node("Cast", [x], { to: { int: elementTypes[dtype] } });
 
 const joined = (to: Writer, parts: readonly string[]): string =>
@@ -91,6 +91,10 @@ export function nameClasses(to: Writer, probabilities: string, classes: readonly
   const place = to.node("ArgMax", [probabilities], { axis: { int: 1 }, keepdims: { int: 0 } });
   return to.node("Gather", [texts(to, classes), place], { axis: { int: 0 } });
 }
+
+/** The number of the most probable class, along the last axis. */
+export const numberClasses = (to: Writer, probabilities: string): string =>
+  cast(to, to.node("ArgMax", [probabilities], { axis: { int: -1 }, keepdims: { int: 0 } }), "int32");
 
 /** Encoded values back in the target's own unit. */
 export function decodeValues(to: Writer, values: string, scales: readonly TargetScale[]): string {

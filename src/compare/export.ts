@@ -1,6 +1,6 @@
 import type { NdArray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import type { Preprocessing, Task } from "../kinds/index.ts";
+import { hasClasses, type Preprocessing, type Task } from "../kinds/index.ts";
 import { contentTable } from "../onnx/content.ts";
 import {
   anyRows,
@@ -18,8 +18,8 @@ import { freshNames, openScope, type Scope } from "../onnx/scope.ts";
 import { ancestors, input, type Tensor } from "../tensor/index.ts";
 import { evaluationKey, type Plan, predictionOf, type Trained } from "../training/index.ts";
 import { viewFrom } from "../training/step.ts";
-import { decodeValues, encodeInputs, nameClasses, probabilitiesOf } from "./encoder.ts";
-import { type Exported, metadataOf, type Portable } from "./exported.ts";
+import { decodeValues, encodeInputs, nameClasses, numberClasses, probabilitiesOf } from "./encoder.ts";
+import { type Exported, inside, metadataOf, type Portable } from "./exported.ts";
 import { versionOf } from "./setting.ts";
 
 const irVersion = 9;
@@ -37,11 +37,12 @@ const mostBytes = 2 ** 31 - 1;
  * float32 [n, tokens], 1 for a token and 0 for padding: ONNX has no operators to tokenize with. For nodes of a graph,
  * which the file holds, `node`, int32 [n], their places in the metadata's list.
  * Outputs: for classification `probabilities` float32 [n, classes] and `label` string [n]; for regression `value`
- * float32 [n, outputs] in the target's own unit; for texts that are continued `probabilities` of what comes after each
+ * float32 [n, outputs] in the target's own unit; for a class a pixel `probabilities` float32 [n, height, width, classes] and
+ * `mask` int32 [n, height, width], the number of the most probable class; for texts that are continued `probabilities` of what comes after each
  * token, float32 [n, tokens, vocabulary]. A prime is added to an output's name that is also a column's.
  * Metadata: what `Exported` lists. Standard operators only, but for batched products with transposes (com.microsoft).
  *
- * Throws `conflict` when the preprocessing is not the model's, for segmentation, or when a prediction needs more than the row's inputs;
+ * Throws `conflict` when the preprocessing is not the model's, or when a prediction needs more than the row's inputs;
  * `cannot-write` when the weights exceed 2 GB.
  */
 export function exportModel(
@@ -75,7 +76,7 @@ export function exportModel(
 /** What one encoded example looks like, and the numbers that are predicted for it. */
 function madeBy(preprocessing: Portable, task: Plan["shape"]["task"]) {
   const { kind, classes, targetScale } = preprocessing;
-  const numbers = task === "classification" ? classes.length : targetScale.length;
+  const numbers = hasClasses(task) ? classes.length : targetScale.length;
   if (kind === "image") return { example: preprocessing.shape, described: numbers };
   if (kind === "table")
     return {
@@ -86,11 +87,9 @@ function madeBy(preprocessing: Portable, task: Plan["shape"]["task"]) {
   return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
 }
 
-/** Whether a model for this task and kind of data can be exported; a class a pixel cannot, nor what is said of pairs and sequences. */
+/** Whether a model for this task and kind of data can be exported; what is said of pairs and sequences cannot. */
 export const canExport = (task: Task, preprocessing: Preprocessing): preprocessing is Portable =>
-  preprocessing.kind !== "pair" &&
-  preprocessing.kind !== "sequence" &&
-  (task === "classification" || task === "regression" || task === "tokens");
+  preprocessing.kind !== "pair" && preprocessing.kind !== "sequence" && task !== "none";
 
 /** Throws `conflict` for what an exported file cannot hold, and for preprocessing that is not the model's. */
 function checkExport(
@@ -108,7 +107,7 @@ function checkExport(
       "leave --export out",
     );
   const { example, described } = madeBy(preprocessing, shape.task);
-  const outputs = shape.task === "classification" ? shape.classes : shape.target.shape[0];
+  const outputs = hasClasses(shape.task) ? shape.classes : shape.target.shape[0];
   const [main] = Object.values(shape.inputs);
   if (main?.shape.join() !== example.join() || outputs !== described)
     throw new OckhamError(
@@ -176,6 +175,7 @@ function assembled(
   const made: Readonly<Record<string, () => string[]>> = {
     classification: () => [result, nameClasses(last, result, preprocessing.classes)],
     regression: () => [decodeValues(last, result, preprocessing.targetScale)],
+    segmentation: () => [result, numberClasses(last, result)],
     tokens: () => [probabilitiesOf(last, result)],
   };
   const results = made[task]();
@@ -185,9 +185,6 @@ function assembled(
   const { nodes, initializers } = scope.finish();
   return { name: "ockham", nodes, inputs, outputs, initializers: [...initializers, ...weights] };
 }
-
-/** Values of the embedded graph, which no column's name can meet (see `distinct`). */
-const inside = (value: string): string => `%model/${value}`;
 
 type Source = string | NdArray;
 
@@ -265,6 +262,13 @@ function outputPorts(preprocessing: Portable, { task }: Plan["shape"]): ValueInf
       { name: "probabilities", dtype: "float32", shape: ["n", classes.length] },
       { name: "label", dtype: "string", shape: ["n"] },
     ];
+  if (task === "segmentation" && preprocessing.kind === "image") {
+    const size = preprocessing.shape.slice(1);
+    return [
+      { name: "probabilities", dtype: "float32", shape: ["n", ...size, classes.length] },
+      { name: "mask", dtype: "int32", shape: ["n", ...size] },
+    ];
+  }
   if (task === "tokens" && preprocessing.kind === "text") {
     const { tokens, vocabulary } = preprocessing;
     return [{ name: "probabilities", dtype: "float32", shape: ["n", tokens, vocabulary] }];

@@ -1,6 +1,8 @@
+import type { NdArray } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
 import type { Preprocessing } from "../kinds/index.ts";
 import { type ModelHead, readHead } from "../onnx/index.ts";
+import { under } from "../training/values.ts";
 
 /** What was learned to prepare data that a model can be exported for. */
 export type Portable = Exclude<Preprocessing, { kind: "pair" | "sequence" }>;
@@ -10,7 +12,7 @@ export interface Exported {
   readonly name: string;
   /** Of Ockham, which wrote the file. */
   readonly version: string;
-  readonly task: "classification" | "regression" | "tokens";
+  readonly task: "classification" | "regression" | "segmentation" | "tokens";
   /** The network, such as "mlp(128-64)", and the methods it was trained with. */
   readonly model: string;
   readonly methods: readonly string[];
@@ -22,6 +24,13 @@ export interface ExportedModel extends Exported {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
+
+/** What a value of the embedded model is called in an exported file: no column's name can meet it. */
+export const inside = (value: string): string => `%model/${value}`;
+
+/** The weights among the arrays of an exported file, by `Leaf.path`. */
+export const heldWeights = (arrays: Readonly<Record<string, NdArray>>): Record<string, NdArray> =>
+  under(inside("params/"), arrays);
 
 const keyOf = (field: keyof Exported) => `ockham.${field}`;
 
@@ -35,7 +44,18 @@ export const metadataOf = (exported: Exported): Record<string, string> => ({
   [keyOf("preprocessing")]: JSON.stringify(exported.preprocessing),
 });
 
-const tasks = ["classification", "regression", "tokens"] as const;
+/** Tasks by how many outputs their models have. */
+const outputsOf: Readonly<Record<Exported["task"], number>> = {
+  classification: 2,
+  regression: 1,
+  segmentation: 2,
+  tokens: 1,
+};
+const tasks = Object.keys(outputsOf) as Exported["task"][];
+
+/** Whether a file says that `exportModel` wrote it. Throws `bad-file` for what is no whole ONNX model. */
+export const isExported = (bytes: Uint8Array, path: string): boolean =>
+  Object.keys(readHead(bytes, path).metadata).some((key) => key.startsWith("ockham."));
 
 /**
  * What a file that `exportModel` wrote says of itself. Throws `bad-file`, naming `path`, for a file that is cut off, is
@@ -60,7 +80,7 @@ export function readExported(bytes: Uint8Array, path: string): ExportedModel {
   const [task] = tasks.filter((t) => t === metadata[keyOf("task")]);
   const masked = preprocessing?.kind === "text" && task !== "tokens";
   const fed = preprocessing?.kind === "table" ? preprocessing.columns.length : masked ? 2 : 1;
-  if (task === undefined || inputs.length !== fed || outputs.length !== (task === "classification" ? 2 : 1))
+  if (task === undefined || inputs.length !== fed || outputs.length !== outputsOf[task])
     throw damaged(path, "its inputs or outputs are not those it speaks of");
   return {
     name: metadata[keyOf("name")],

@@ -1,3 +1,4 @@
+export { asBegun, type Beginning, membersOf, readBeginning } from "./begin.ts";
 export {
   candidatesFor,
   methodsOf,

@@ -36,11 +36,13 @@ async function wayOf(
   const { setting, members, plans } = run;
   const prepared = preparedFor(run, seed);
   const rate = factor * (await usualRate(methods, setting, members));
+  const trainingFrom = (shelf: Shelf) => (train: Dataset) =>
+    trainingOf(candidate, methods, rate, setting.epochs, setting, { ...prepared, train }, shelf);
   return {
     id: JSON.stringify([candidate.model, methods, rate]),
     plans,
-    training: (train) =>
-      trainingOf(candidate, methods, rate, setting.epochs, setting, { ...prepared, train }, members),
+    training: trainingFrom(members),
+    ...(setting.from === undefined ? {} : { random: trainingFrom(members.random) }),
   };
 }
 

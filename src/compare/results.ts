@@ -127,6 +127,8 @@ export interface Setting {
   };
   readonly protocol?: ProtocolOf;
   readonly candidates: readonly Candidate[];
+  /** The file whose weights every model begins with, and its fingerprint. */
+  readonly from?: string;
   /** Version of a person's own methods. */
   readonly ownVersion?: string;
   readonly seeds: readonly number[];
@@ -142,7 +144,7 @@ export interface Setting {
   /** The metric that names the winner. */
   readonly score: string;
   /** A study of robustness and uncertainty, with the data set beside the usual foreign ones. */
-  readonly study?: { readonly kind: "noise"; readonly outside?: string };
+  readonly study?: { readonly kind: "noise"; readonly texts?: true; readonly outside?: string };
 }
 
 /** The machine and the versions, for the report; not part of what is compared. */

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { basename } from "node:path";
 import { type Source, type SplitOptions, splitBy, splitSizes } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
 import { type Definition, exampleShape, type Preprocessing, type Task } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
-import { type ModelOf, type Shelf, shelf } from "./candidates.ts";
+import { type Beginning, dataOf, membersOf } from "./begin.ts";
+import type { ModelOf, Shelf } from "./candidates.ts";
 import { metricsOf } from "./catalogue.ts";
+import { isStudiable } from "./measure/corruptions.ts";
 import { protocolOf } from "./protocol.ts";
 import type { Candidate, Chosen, Environment, ProtocolOf, Setting } from "./results.ts";
 import { checkForeign } from "./study/foreign.ts";
@@ -21,6 +24,8 @@ export interface CompareRequest {
   readonly ownVersion?: string;
   /** A person's own models by the names that candidates use. */
   readonly models?: Readonly<Record<string, ModelOf>>;
+  /** What every model begins with, instead of random values: see `readBeginning`. */
+  readonly from?: Beginning;
   readonly split?: SplitOptions;
   /** Who trains on what, when, scored how: a member of kind "setting". Plain training and testing unless told. */
   readonly protocol?: Chosen;
@@ -56,16 +61,16 @@ const usualScore: Readonly<Record<Exclude<Task, "none">, string>> = {
 };
 
 /** What is not measured on data of this kind, and why. */
-const unmeasured = ({ kind }: Preprocessing): string[] => {
+const unmeasured = ({ kind }: Preprocessing, studied: boolean): string[] => {
   const why: Partial<Record<Preprocessing["kind"], string>> = {
     text: "tokens are no numbers that could be moved a little",
     sequence: "those that are known are for tables and images",
     pair: "what moves one side of a pair changes what both are to each other",
     graph: "the graph that a model has learned is the one it is asked about",
   };
-  return why[kind] === undefined
-    ? []
-    : [`Corruption, attacks and the detection of foreign data are not measured: ${why[kind]}.`];
+  if (why[kind] === undefined) return [];
+  const what = studied ? "Attacks are" : "Corruption, attacks and the detection of foreign data are";
+  return [`${what} not measured: ${why[kind]}.`];
 };
 
 /** Rows that the fingerprint of the data looks at. */
@@ -134,10 +139,11 @@ function check(request: CompareRequest): void {
 /** The whole setting of a comparison, checked. Throws `bad-option`, `unknown-name` and `conflict`. */
 export async function settingOf(
   request: CompareRequest,
-  members: Shelf = shelf(request.own, request.models),
+  members: Shelf = membersOf(request),
 ): Promise<Setting> {
   check(request);
-  const { data, split = {} } = request;
+  const { split = {}, from } = request;
+  const data = dataOf(request);
   const protocol = request.protocol && (await described(request.protocol, members));
   const scores = metricsOf({ data: { task: data.task } as Setting["data"], protocol }).filter(
     (m) => m.group === "score" || m.group === "calibration",
@@ -170,7 +176,7 @@ export async function settingOf(
       size: data.size,
       classes: data.classes,
       inputShape: shape,
-      notes: [...data.notes, ...unmeasured(preprocessing)],
+      notes: [...data.notes, ...unmeasured(preprocessing, request.study !== undefined)],
       labelNoise: request.labelNoise ?? 0,
     },
     split: {
@@ -181,6 +187,7 @@ export async function settingOf(
     },
     ...(protocol && { protocol }),
     candidates: request.candidates,
+    ...(from && { from: `${basename(from.path)} (${from.fingerprint})` }),
     ...(request.ownVersion === undefined ? {} : { ownVersion: request.ownVersion }),
     seeds: request.seeds ?? defaults.seeds,
     epochs,
@@ -209,16 +216,17 @@ function studyOf(
       `a noise study trains once and measures; ${protocol.id} has measures of its own`,
       "leave one of them out",
     );
-  if (data.task === "segmentation" || unmeasured(preprocessing).length > 0)
+  if (data.task === "segmentation" || data.task === "tokens" || !isStudiable(preprocessing))
     throw new OckhamError(
       "conflict",
       "noise-study",
-      "a noise study is for one class or number of an example that is a row of a table or an image",
+      "a noise study is for one class or number of an example: a row of a table, an image or a text",
       "compare without it",
     );
-  if (outside === undefined) return { kind };
+  const about = { kind, ...(preprocessing.kind === "text" ? { texts: true as const } : {}) };
+  if (outside === undefined) return about;
   checkForeign(data, outside);
-  return { kind, outside: `${outside.name} (${fingerprint(outside)})` };
+  return { ...about, outside: `${outside.name} (${fingerprint(outside)})` };
 }
 
 /** A setting with all its options, and what it measures and shows. Throws `conflict` for a member that is no setting. */

@@ -160,7 +160,7 @@ function columnsOf(comparison: Comparison, rows: readonly Row[], metric: Metric 
     });
     columns.push({ title: SHORT[name] ?? each.title, align: "right", cells });
   }
-  return columns.filter(({ cells }) => cells.some(({ text }) => text !== "" && text !== "–"));
+  return columns.filter(({ cells }) => cells.some(({ text }) => !["", "–"].includes(text.trim())));
 }
 
 function differenceColumn(comparison: Comparison, rows: readonly Row[], metric: Metric): Column {

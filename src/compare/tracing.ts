@@ -1,6 +1,7 @@
 import { OckhamError } from "../error.ts";
 import { mainInput } from "../kinds/index.ts";
 import { type Plan, planOf } from "../training/index.ts";
+import { dataOf } from "./begin.ts";
 import type { Shelf } from "./candidates.ts";
 import type { CompareOptions } from "./compare.ts";
 import { type Prepared, prepare } from "./prepare.ts";
@@ -34,7 +35,7 @@ export const interrupted = (folder: string) =>
 export function preparedFor(run: Tracing, seed: number): Prepared {
   const { request, setting, prepared } = run;
   const known =
-    prepared.get(seed) ?? prepare(request.data, seed, request.split ?? {}, setting.data.labelNoise);
+    prepared.get(seed) ?? prepare(dataOf(request), seed, request.split ?? {}, setting.data.labelNoise);
   // the last ones used are kept: trials go seed by seed, and large data must not pile up
   prepared.delete(seed);
   prepared.set(seed, known);

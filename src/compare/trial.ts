@@ -26,7 +26,7 @@ import {
 } from "../training/index.ts";
 import { type ModelOf, methodsOf, type Optioned, type Shelf } from "./candidates.ts";
 import { attackPoints } from "./measure/attacks.ts";
-import { isSpoilable, outsiders, spoiledBy } from "./measure/corruptions.ts";
+import { isSpoilable, isStudiable, outsiders, spoiledBy } from "./measure/corruptions.ts";
 import { hessian } from "./measure/curvature.ts";
 import { calibrated, headScore, known, type Predicted, scoresOf } from "./measure/scores.ts";
 import { tokenScores } from "./measure/tokens.ts";
@@ -222,7 +222,7 @@ async function measure(
   const classes = test.task === "classification";
   const calibration = classes ? calibrated(onValidation, validation, onTest, test) : undefined;
   const { scores, robustness, outside } =
-    study !== undefined && isSpoilable(pre)
+    study !== undefined && isStudiable(pre)
       ? await measureStudy({ plan, values, test, pre, seed, host, predict, outside: study.outside })
       : await measureUsual(trained, prepared, seed, host, predict);
   const { spectra, ...weights } = await weightsOf(trained, prepared, host);

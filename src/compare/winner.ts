@@ -1,7 +1,7 @@
 import { OckhamError } from "../error.ts";
 import { openHost } from "../runtime/index.ts";
 import { planOf } from "../training/index.ts";
-import { shelf } from "./candidates.ts";
+import { dataOf, membersOf } from "./begin.ts";
 import type { CompareOptions } from "./compare.ts";
 import { exportModel } from "./export.ts";
 import { decisiveScore } from "./pairing.ts";
@@ -41,8 +41,8 @@ export async function exportWinner(
       "there is no winner to export: every candidate failed",
       "see the reasons in the report",
     );
-  const members = shelf(request.own, request.models);
-  const prepared = prepare(request.data, best.seed, request.split ?? {}, setting.data.labelNoise);
+  const members = membersOf(request);
+  const prepared = prepare(dataOf(request), best.seed, request.split ?? {}, setting.data.labelNoise);
   const tunedRate = best.tuned?.find(({ id }) => id === "rate")?.options.peak as number | undefined;
   const methods = best.tuned?.filter(({ id }) => id !== "rate") ?? candidate.methods;
   const rate = tunedRate ?? (await usualRate(methods, setting, members));

@@ -36,6 +36,8 @@ export interface Stage {
   readonly validation?: Dataset;
   /** Goes on from there, with its weights and what the methods carry over; from the initial weights unless told. */
   readonly from?: Fitted;
+  /** Whether the initial weights are random even where the learner has begun before; false unless told. */
+  readonly random?: boolean;
   readonly around?: Around;
   /** Factor on the number of epochs; 1 unless told. */
   readonly length?: number;
@@ -43,6 +45,8 @@ export interface Stage {
 
 /** A candidate that learns what a setting puts before it. Throws `diverged`. */
 export interface Learner {
+  /** Whether its initial weights were learned before, elsewhere, so that it is fine-tuned; false unless told. */
+  readonly begun?: boolean;
   fit(stage: Stage): Promise<Fitted>;
   /** As it is before the first step of a stage. */
   untrained(stage: Stage): Promise<Fitted>;

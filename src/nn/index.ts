@@ -1,5 +1,6 @@
 export * from "./attention.ts";
 export * from "./autoencoder.ts";
+export * from "./begun.ts";
 export * from "./embedding.ts";
 export * from "./graph.ts";
 export * from "./initializers.ts";

@@ -19,32 +19,38 @@ export interface ModelHead {
   readonly outputs: readonly DeclaredValue[];
 }
 
-/** One field of a message: its number, and its content where it is a whole number or bytes. */
-interface Field {
+/** One field of a message: its number, and its content as a whole number or as bytes. */
+export interface Field {
   readonly number: number;
   readonly value: number;
   readonly bytes: Uint8Array;
+  /** Whether it has a length, and so may hold several numbers. */
+  readonly packed: boolean;
 }
 
-class Malformed extends Error {}
+/** What is wrong with a file, before its name is known. */
+export class Malformed extends Error {}
 
 const nothing = new Uint8Array();
 const text = new TextDecoder("utf-8", { fatal: true });
 
 /** The fields of a protocol buffer message. Throws `Malformed` where it is not one, or not whole. */
-function* fieldsOf(message: Uint8Array): Generator<Field> {
+export function* fieldsOf(message: Uint8Array): Generator<Field> {
   let at = 0;
   const take = (count: number): Uint8Array => {
-    if (!(count <= message.length - at)) throw new Malformed("it ends in the middle");
+    if (!(count >= 0 && count <= message.length - at)) throw new Malformed("it ends in the middle");
     at += count;
     return message.subarray(at - count, at);
   };
   const varint = (): number => {
-    let value = 0;
+    let [low, high] = [0, 0];
     for (let i = 0; i < 10; i++) {
       const [byte] = take(1);
-      value += (byte & 127) * 128 ** i;
-      if (byte < 128) return value;
+      if (i < 7) low += (byte & 127) * 128 ** i;
+      else high += (byte & 127) * 128 ** (i - 7);
+      // numbers below zero are 64-bit complements
+      if (byte < 128)
+        return i < 9 ? low + high * 2 ** 49 : Number(BigInt.asIntN(64, (BigInt(high) << 49n) | BigInt(low)));
     }
     throw new Malformed("a number in it has no end");
   };
@@ -53,15 +59,31 @@ function* fieldsOf(message: Uint8Array): Generator<Field> {
     const number = Math.floor(tag / 8);
     const kind = tag % 8;
     if (number === 0) throw new Malformed("a field in it has no number");
-    if (kind === 0) yield { number, value: varint(), bytes: nothing };
-    else if (kind === 1) yield { number, value: 0, bytes: take(8) };
-    else if (kind === 2) yield { number, value: 0, bytes: take(varint()) };
-    else if (kind === 5) yield { number, value: 0, bytes: take(4) };
+    if (kind === 0) yield { number, value: varint(), bytes: nothing, packed: false };
+    else if (kind === 1) yield { number, value: 0, bytes: take(8), packed: false };
+    else if (kind === 2) yield { number, value: 0, bytes: take(varint()), packed: true };
+    else if (kind === 5) yield { number, value: 0, bytes: take(4), packed: false };
     else throw new Malformed("a field in it is of an unknown kind");
   }
 }
 
-const stringOf = ({ bytes }: Field): string => {
+/** Whole numbers of a field that repeats, packed or by itself. */
+export function wholesOf({ value, bytes, packed }: Field): number[] {
+  if (!packed) return [value];
+  const numbers: number[] = [];
+  // as fields of their own, with a tag before each
+  for (let at = 0; at < bytes.length; ) {
+    let end = at;
+    while (bytes[end] > 127) end++;
+    const [{ value: one }] = fieldsOf(Uint8Array.of(8, ...bytes.subarray(at, end + 1)));
+    numbers.push(one);
+    at = end + 1;
+  }
+  return numbers;
+}
+
+/** The text of a field. Throws `Malformed`. */
+export const stringOf = ({ bytes }: Field): string => {
   try {
     return text.decode(bytes);
   } catch {
@@ -83,7 +105,8 @@ function dimensionOf(message: Uint8Array): Dimension {
   return size;
 }
 
-const dtypes = new Map(
+/** Element types by their numbers in ONNX. */
+export const dtypes = new Map(
   Object.entries(elementTypes).map(([dtype, number]) => [number, dtype as DType | "string"]),
 );
 
@@ -102,7 +125,7 @@ function typeOf(message: Uint8Array): Pick<DeclaredValue, "dtype" | "shape"> {
   return {};
 }
 
-function declaredOf(message: Uint8Array): DeclaredValue {
+export function declaredOf(message: Uint8Array): DeclaredValue {
   let name = "";
   let type: Pick<DeclaredValue, "dtype" | "shape"> = {};
   for (const field of fieldsOf(message)) {
@@ -150,9 +173,12 @@ function headOf(bytes: Uint8Array): ModelHead {
  * What an ONNX file (ModelProto) says about itself: versions, metadata, inputs and outputs; its operations and
  * numbers are left alone. Throws `bad-file`, naming `path`, for a file that is cut off or no ONNX model.
  */
-export function readHead(bytes: Uint8Array, path: string): ModelHead {
+export const readHead = (bytes: Uint8Array, path: string): ModelHead => whole(path, () => headOf(bytes));
+
+/** What `read` gives. Throws `bad-file`, naming `path`, where it finds a file malformed. */
+export function whole<T>(path: string, read: () => T): T {
   try {
-    return headOf(bytes);
+    return read();
   } catch (cause) {
     if (!(cause instanceof Malformed)) throw cause;
     throw new OckhamError(

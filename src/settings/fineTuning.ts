@@ -1,6 +1,15 @@
-import { stream } from "../array/random.ts";
+import { type Stream, stream } from "../array/random.ts";
 import { OckhamError } from "../error.ts";
-import { type Dataset, type Fitted, type Stage, setting, whole } from "../kinds/index.ts";
+import {
+  type Dataset,
+  type Findings,
+  type Fitted,
+  type Learner,
+  type Parts,
+  type Stage,
+  setting,
+  whole,
+} from "../kinds/index.ts";
 import { select } from "../training/index.ts";
 import { eachPart, where } from "./common/data.ts";
 import { needsClasses } from "./common/learner.ts";
@@ -19,6 +28,28 @@ function fewOf(data: Dataset, each: number, order: Int32Array): Dataset {
   return select(data, rows.sort());
 }
 
+/** Few examples of every class for a learner that has begun before, and for one that has not. */
+async function fromFile(
+  learner: Learner,
+  { train, validation, test }: Parts,
+  size: number,
+  random: Stream,
+): Promise<Findings> {
+  const few = fewOf(train, size, random.split("few").permutation(train.size));
+  // as many steps as learning from all of the data would take
+  const stage: Stage = { data: few, validation, length: Math.max(1, train.size / few.size) };
+  const after = await learner.fit(stage);
+  const accuracy = await accuracyOn(after, test);
+  const scratch = await accuracyOn(await learner.fit({ ...stage, random: true }), test);
+  return {
+    validation: { accuracy: await accuracyOn(after, validation) },
+    test: { accuracy, scratch, gain: accuracy - scratch },
+    grids: {
+      stages: { rows: ["accuracy"], columns: ["fine-tuned", "from scratch"], values: [[accuracy, scratch]] },
+    },
+  };
+}
+
 /**
  * Fine-tuning: the model first learns one half of the classes, then the other half from few examples.
  *
@@ -28,7 +59,9 @@ function fewOf(data: Dataset, each: number, order: Int32Array): Dataset {
  * The halves are drawn from the seed. The new classes have `size` training examples each and heads of their own; the
  * body goes over, with what methods carry; optimizer and schedule begin anew, for as many steps. Methods take part in
  * both stages.
- * Throws `conflict` for fewer than 4 classes.
+ * A learner that has begun before, elsewhere, has its pre-training behind it: then all classes are new, from `size`
+ * training examples of each, and there is no `kept`.
+ * Throws `conflict` for fewer than 4 classes where two halves are to be made.
  */
 export const fineTuning = setting("fine-tuning", {
   summary: "half of the classes first, then the other half from few examples",
@@ -89,9 +122,11 @@ export const fineTuning = setting("fine-tuning", {
     usual: ["ewc", "replay", "weight-decay", "dropout", "mixup"],
     words: [
       `The model first learns one half of the classes, drawn from the seed, then the other half from ${size} training example${size === 1 ? "" : "s"} of each, with heads of their own.`,
+      "Where training begins with the weights of a file, that was the first half: all classes are then learned from so few examples.",
     ],
     async run(learner, parts, seed) {
       needsClasses("fine-tuning", parts.train);
+      if (learner.begun) return fromFile(learner, parts, size, stream(seed).split("fine-tuning"));
       const { classes, name } = parts.train;
       if (classes.length < 4)
         throw new OckhamError(

@@ -72,23 +72,29 @@ export async function loadCheckpoint(path: string, identity: string): Promise<Ch
       cause,
     );
   }
-  const { [header]: text, ...arrays } = readNpz(bytes, path);
-  const rest = text === undefined ? undefined : parsed(text);
-  if (rest === undefined)
+  const checkpoint = readCheckpoint(bytes, path);
+  if (checkpoint === undefined)
     throw new OckhamError(
       "bad-file",
       path,
       `${path} is no checkpoint of Ockham`,
       "delete it to start afresh",
     );
-  if (rest.identity !== identity)
+  if (checkpoint.identity !== identity)
     throw new OckhamError(
       "conflict",
       path,
       `${path} belongs to another run, or to another version of Ockham`,
       "choose another file, or delete it to start afresh",
     );
-  return { ...rest, arrays };
+  return checkpoint;
+}
+
+/** A checkpoint from its bytes; undefined for other arrays. Throws `bad-file` for what is no whole NPZ file. */
+export function readCheckpoint(bytes: Uint8Array, path: string): Checkpoint | undefined {
+  const { [header]: text, ...arrays } = readNpz(bytes, path);
+  const rest = text === undefined ? undefined : parsed(text);
+  return rest && { ...rest, arrays };
 }
 
 function parsed(text: NdArray): Omit<Checkpoint, "arrays"> | undefined {

@@ -67,32 +67,34 @@ export function compile(
   const refusals: string[] = [];
   const refusing = stepped.size;
   const walk = walkOver(schedule, memory.placeOf);
-  const write = (fn: Func, task: Task) =>
-    writeTask(fn, task, {
-      walk,
-      out: memory.placeOf(task.node),
-      laid: (i) => memory.scratchOf(task, i),
-      refusal: () => ({ global: refusing, id: refusals.push(labelOf(task.node)) }),
-    });
-
   const functions: Func[] = [];
-  const add = (write: (fn: Func) => void): number => {
-    const fn = openFunction();
+  const add = (name: string, write: (fn: Func) => void): number => {
+    const fn = openFunction(name);
     write(fn);
     return imported.length + functions.push(fn) - 1;
   };
-  const before = schedule.before.map((task) => add((fn) => write(fn, task)));
-  const steps = schedule.steps.map((task) => add((fn) => write(fn, task)));
+  const addTask = (task: Task): number => {
+    const label = labelOf(task.node);
+    const site = {
+      walk,
+      out: memory.placeOf(task.node),
+      laid: (i: number) => memory.scratchOf(task, i),
+      refusal: () => ({ global: refusing, id: refusals.push(label) }),
+    };
+    return add(label, (fn) => writeTask(fn, task, site));
+  };
+  const before = schedule.before.map(addTask);
+  const steps = schedule.steps.map(addTask);
   carried.forEach(({ from }, i) => {
     const node = schedule.next[i];
     if (node === from || inPlaceOf.has(node)) return;
     const to = { place: memory.placeOf(from), strides: stridesOf(node.shape) };
-    steps.push(add((fn) => writeCopy(fn, node, walk, to)));
+    steps.push(add(labelOf(node), (fn) => writeCopy(fn, node, walk, to)));
   });
-  const prepare = openFunction();
+  const prepare = openFunction("prepare");
   for (const index of before) prepare.emit(call(index));
   /** Of the number of the step, and how many there are. */
-  const step = openFunction([types.i32, types.i32]);
+  const step = openFunction("step", [types.i32, types.i32]);
   let ahead = 0;
   sliceBytes.forEach((bytes, global) => {
     const own = i32.add(i32.const(memory.end), i32.mul(get(1), i32.const(ahead)));

@@ -1,4 +1,4 @@
-import { type AnyNode, ancestors, type Node, nodeOf } from "../tensor/graph.ts";
+import { type AnyNode, ancestors, type Node, nodeOf, type Primitive } from "../tensor/graph.ts";
 import { amax, div, exp, log, sub, sum, type Tensor } from "../tensor/index.ts";
 
 /** x less its largest entry along an axis, its exponentials, and their sum. */
@@ -9,19 +9,23 @@ function parts({ attributes: { axis }, inputs: [x] }: Node<"softmax" | "logSoftm
   return { shifted, exponentials, total: sum(exponentials, along) };
 }
 
-/** A node in simpler ones, or itself. */
-function expanded(node: AnyNode): Tensor {
-  if (node.dtype !== "float32") return node;
-  if (node.op === "softmax") {
+const expansions: { readonly [P in Primitive]?: (node: never) => Tensor } = {
+  softmax(node: Node<"softmax">) {
     const { exponentials, total } = parts(node);
     return div(exponentials, total);
-  }
-  if (node.op === "logSoftmax") {
+  },
+  logSoftmax(node: Node<"logSoftmax">) {
     const { shifted, total } = parts(node);
     return sub(shifted, log(total));
-  }
-  return node;
-}
+  },
+};
+
+/** Whether a node is made of simpler ones. */
+export const isExpanded = ({ op, dtype }: AnyNode): boolean =>
+  dtype === "float32" && expansions[op] !== undefined;
+
+const expanded = (node: AnyNode): Tensor =>
+  isExpanded(node) ? (expansions[node.op] as (node: AnyNode) => Tensor)(node) : node;
 
 export interface Expanded {
   /** Inputs before users. */

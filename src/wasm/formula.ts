@@ -50,11 +50,11 @@ export function openFormula(
     if (isFixed(walks[k])) keep(fn, node, v128.loadSplat(baseOf(place), place.address));
   });
   const known = (node: AnyNode) => values.has(node) || literalValue(node) !== undefined;
-  const evaluate = (to: Func, node: AnyNode) =>
-    keep(to, node, lanesOf(node, (node.inputs as readonly AnyNode[]).map(codeOf), to));
+  const evaluate = (to: Func, node: AnyNode, alike: boolean) =>
+    keep(to, node, lanesOf(node, (node.inputs as readonly AnyNode[]).map(codeOf), to, alike));
   const late: AnyNode[] = [];
   for (const node of nodes) {
-    if ((node.inputs as readonly AnyNode[]).every(known)) evaluate(fn, node);
+    if ((node.inputs as readonly AnyNode[]).every(known)) evaluate(fn, node, true);
     else late.push(node);
   }
   const read = (to: Func, pointers: Pointers, vectors: number, now: (k: number) => boolean) =>
@@ -66,7 +66,7 @@ export function openFormula(
     enter: (to, pointers) => read(to, pointers, 0, (k) => strides[k] === 0),
     at: (to, pointers, vectors) => {
       read(to, pointers, vectors, (k) => strides[k] !== 0);
-      for (const node of late) evaluate(to, node);
+      for (const node of late) evaluate(to, node, false);
       return codeOf(value);
     },
   };

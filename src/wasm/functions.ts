@@ -145,14 +145,13 @@ function wave(fn: Func, given: Code, quarter: number, slow: number): Code {
 export const sin = (fn: Func, x: Code, slow: number): Code => wave(fn, x, 0, slow);
 export const cos = (fn: Func, x: Code, slow: number): Code => wave(fn, x, 1, slow);
 
-/** A function of JavaScript on each lane. */
-export function eachLane(fn: Func, imported: number, args: readonly Code[]): Code {
+/** A function of JavaScript on each lane; where all lanes hold the same (`alike`), it is called once. */
+export function eachLane(fn: Func, imported: number, args: readonly Code[], alike = false): Code {
   const own = args.map((arg) => kept(fn, arg));
+  const at = (lane: number) => demote(call(imported, ...own.map((arg) => promote(f32x4.lane(arg, lane)))));
+  if (alike) return f32x4.splat(at(0));
   const result = fn.local();
-  for (const lane of [0, 1, 2, 3]) {
-    const value = call(imported, ...own.map((arg) => promote(f32x4.lane(arg, lane))));
-    fn.emit(set(result, f32x4.withLane(get(result), lane, demote(value))));
-  }
+  for (const lane of [0, 1, 2, 3]) fn.emit(set(result, f32x4.withLane(get(result), lane, at(lane))));
   return get(result);
 }
 

@@ -1,9 +1,9 @@
 import { sizeOf } from "../array/ndarray.ts";
 import { type LoopSpec, type Lowered, lowerLoop, rewrittenStep } from "../onnx/index.ts";
-import { type AnyNode, lineOf } from "../tensor/graph.ts";
+import { type AnyNode, ancestors, lineOf } from "../tensor/graph.ts";
 import { compile } from "./compile.ts";
-import { costInOnnxRuntime, costInWasm } from "./cost.ts";
-import { expand } from "./expand.ts";
+import { costInOnnxRuntime, costInWasm, costOfProducts } from "./cost.ts";
+import { expand, isExpanded } from "./expand.ts";
 import { isSupported } from "./schedule.ts";
 
 export type { Layout, Port } from "./compile.ts";
@@ -30,10 +30,17 @@ const mostEntries = 2 ** 26;
 
 function programOf(spec: LoopSpec, { nodeCount, inputs }: Lowered): Lowered | undefined {
   if (inputs.reduce((n, { shape }) => n + Math.abs(sizeOf(shape)), 0) > mostEntries) return undefined;
+  // most steps that are not taken are told by a look at them, before they are rewritten and compiled
+  const results = [...Object.values(spec.state).map(({ to }) => to), ...Object.values(spec.collected)];
+  const nodes = ancestors(results);
+  if (!nodes.every(isPossible) || costOfProducts(nodes) > costInOnnxRuntime(nodes, nodeCount))
+    return undefined;
   const compiled = compileLoop(spec);
   if (compiled === undefined) return undefined;
   return compiled.cost < costInOnnxRuntime(compiled.nodes, nodeCount) ? compiled.lowered : undefined;
 }
+
+const isPossible = (node: AnyNode): boolean => isExpanded(node) || isSupported(node);
 
 /** A loop as a WebAssembly program, with what a step is estimated to take, in ns. Undefined where a node has no code. */
 export function compileLoop(

@@ -11,7 +11,7 @@ export const imported = ["sin", "cos", "atan", "power"] as const;
 const place = (name: (typeof imported)[number]) => imported.indexOf(name);
 
 /** What a node is in four lanes, from its operands, each in a local. */
-type LaneRule = (args: readonly Code[], node: AnyNode, fn: Func) => Code;
+type LaneRule = (args: readonly Code[], node: AnyNode, fn: Func, alike: boolean) => Code;
 
 /** How an operation is done for each dtype of its operands; dtypes that are absent are not done here. */
 type ByDtype = { readonly [D in DType]?: LaneRule };
@@ -46,7 +46,10 @@ const sign: LaneRule = ([x]) => {
   return select(x, unit, f32x4.ne(x, x));
 };
 
-const pow: LaneRule = ([x, y], _, fn) => eachLane(fn, place("power"), [x, y]);
+const byCall =
+  (name: (typeof imported)[number]): LaneRule =>
+  (args, _, fn, alike) =>
+    eachLane(fn, place(name), args, alike);
 
 /** Casts by the dtypes from and to; a mask stands for a truth value. */
 const casts: { readonly [D in DType]?: { readonly [E in DType]?: (x: Code) => Code } } = {
@@ -100,7 +103,7 @@ const rules: { readonly [P in Primitive]?: ByDtype } = {
   round: float((x) => f32x4.nearest(x)),
   sin: withFn((fn, x) => sin(fn, x, place("sin"))),
   cos: withFn((fn, x) => cos(fn, x, place("cos"))),
-  atan: withFn((fn, x) => eachLane(fn, place("atan"), [x])),
+  atan: { float32: byCall("atan") },
   tanh: withFn(tanh),
   sigmoid: withFn(sigmoid),
   softplus: withFn(softplus),
@@ -111,7 +114,7 @@ const rules: { readonly [P in Primitive]?: ByDtype } = {
   sub: { ...float(f32x4.sub), ...whole(([x, y]) => i32x4.sub(x, y)) },
   mul: { ...float(f32x4.mul), ...whole(([x, y]) => i32x4.mul(x, y)) },
   div: { ...float(f32x4.div), int32: wholeDiv(i32.divS), uint32: wholeDiv(i32.divU) },
-  pow: { float32: pow },
+  pow: { float32: byCall("power") },
   max: { ...float(f32x4.max), int32: ([x, y]) => i32x4.maxS(x, y), uint32: ([x, y]) => i32x4.maxU(x, y) },
   min: { ...float(f32x4.min), int32: ([x, y]) => i32x4.minS(x, y), uint32: ([x, y]) => i32x4.minU(x, y) },
   equal: { ...float(f32x4.eq), ...whole(([x, y]) => i32x4.eq(x, y)), bool: ([x, y]) => i32x4.eq(x, y) },
@@ -138,15 +141,15 @@ const ruleOf = (node: AnyNode): LaneRule | undefined => {
 /** Whether a node acts on each entry alone, in a dtype that is done here. */
 export const isLanewise = (node: AnyNode): boolean => ruleOf(node) !== undefined;
 
-/** Code for four entries of a node from those of its inputs. */
-export const lanesOf = (node: AnyNode, args: readonly Code[], fn: Func): Code =>
-  (ruleOf(node) as LaneRule)(args, node, fn);
+/** Code for four entries of a node from those of its inputs; `alike` where they are all the same. */
+export const lanesOf = (node: AnyNode, args: readonly Code[], fn: Func, alike: boolean): Code =>
+  (ruleOf(node) as LaneRule)(args, node, fn, alike);
 
 /** A literal number in all lanes. */
 export const literalLanes = (value: number, dtype: DType): Code => splat(value, dtype);
 
 /** Entries computed one by one, each by a call: what they cost beside what is done four at a time. */
-const byCall: ReadonlySet<Primitive> = new Set<Primitive>(["pow", "atan"]);
+const called: ReadonlySet<Primitive> = new Set<Primitive>(["pow", "atan"]);
 const long: ReadonlySet<Primitive> = new Set<Primitive>([
   "exp",
   "log",
@@ -159,4 +162,4 @@ const long: ReadonlySet<Primitive> = new Set<Primitive>([
 ]);
 
 /** Roughly how many instructions four entries of a node take. */
-export const weightOf = ({ op }: AnyNode): number => (byCall.has(op) ? 200 : long.has(op) ? 25 : 1);
+export const weightOf = ({ op }: AnyNode): number => (called.has(op) ? 200 : long.has(op) ? 25 : 1);

@@ -4,6 +4,8 @@ type Type = (typeof types)[keyof typeof types];
 
 /** A function under construction. */
 export interface Func {
+  /** What debuggers and profilers call it. */
+  readonly name: string;
   readonly parameters: readonly Type[];
   /** A new local variable. */
   local(type?: Type): number;
@@ -12,10 +14,11 @@ export interface Func {
 }
 
 /** An empty function; its parameters are its first locals. */
-export function openFunction(parameters: readonly Type[] = []): Func {
+export function openFunction(name: string, parameters: readonly Type[] = []): Func {
   const locals: Type[] = [];
   const code: number[] = [];
   return {
+    name,
     parameters,
     local: (type = types.v128) => parameters.length + locals.push(type) - 1,
     emit: (...parts) => {
@@ -113,8 +116,15 @@ export function encode({ imports, functions, globals, exports, pages, data, note
       ]),
     ),
     section(0, text("ockham"), new TextEncoder().encode(notes)),
+    section(0, text("name"), namesOf([...imports, ...functions])),
   ]);
 }
+
+/** The part of the section "name" that is about functions. */
+const namesOf = (functions: readonly { readonly name: string }[]): Code => {
+  const names = list(functions.map(({ name }, i) => [...unsigned(i), ...text(name)]));
+  return [1, ...unsigned(names.length), ...names];
+};
 
 /** Addresses are below 2^31: the sign of their last group of bits must be that of a positive number. */
 const signedAddress = (address: number): number[] => {

@@ -14,7 +14,6 @@ describe("masks", () => {
     for (const [flag, more] of [
       ["--target", { target: "x" }],
       ["--task", { task: "regression" }],
-      ["--export", { export: "x.onnx" }],
     ] as const)
       expect(() => checkFlags({ images: "i", masks: "m", ...more })).toThrow(clash(`--masks and ${flag}`));
     expect(() => checkFlags({ images: "i", masks: "m" })).not.toThrow();

@@ -4,7 +4,7 @@ import { exportModel } from "../../src/compare/export.ts";
 import type { Portable } from "../../src/compare/exported.ts";
 import type { Source } from "../../src/data/index.ts";
 import { OckhamError } from "../../src/error.ts";
-import type { AnyMethod, Dataset, Model } from "../../src/kinds/index.ts";
+import { type AnyMethod, type Dataset, hasClasses, type Model } from "../../src/kinds/index.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { adam } from "../../src/parts/optimizers/adam.ts";
@@ -32,7 +32,7 @@ export async function caseOf(
   const chosen = Int32Array.from({ length: rows }, (_, i) => Math.floor((i * source.size) / rows));
   const preprocessing = source.fit(chosen) as Portable;
   const data = source.encode(preprocessing, chosen);
-  const classes = data.task === "classification";
+  const classes = hasClasses(data.task);
   const plan = planOf(
     {
       model: make(data.inputs.x.shape.slice(1), classes ? data.classes.length : data.target.shape[1]),

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OckhamError } from "../../src/error.ts";
-import { encodeModel, type ModelProto, readHead } from "../../src/onnx/index.ts";
+import {
+  encodeModel,
+  type Initializer,
+  type ModelProto,
+  readHead,
+  readInitializers,
+} from "../../src/onnx/index.ts";
 
 const model: ModelProto = {
   irVersion: 9,
@@ -85,5 +91,56 @@ describe("the head of an ONNX file", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("the arrays of an ONNX file", () => {
+  /** A field of bytes in a protocol buffer; all lengths here are below 128. */
+  const field = (number: number, content: readonly number[]) => [8 * number + 2, content.length, ...content];
+  const named = (name: string) => field(8, [...new TextEncoder().encode(name)]);
+  const floats = (values: readonly number[]) => [...new Uint8Array(Float32Array.from(values).buffer)];
+  const file = (...tensors: readonly number[][]) => {
+    const graph = tensors.flatMap((tensor) => field(5, tensor));
+    return Uint8Array.from([8, 9, ...field(7, graph), ...field(8, [16, 19])]);
+  };
+
+  test("are what was written, of every type", () => {
+    const arrays: Initializer[] = [
+      { name: "f", value: { dtype: "float32", shape: [2, 1], data: Float32Array.of(1.5, -0) } },
+      { name: "d", value: { dtype: "float64", shape: [], data: Float64Array.of(0.1) } },
+      { name: "l", value: { dtype: "int64", shape: [2], data: BigInt64Array.of(-1n, 2n ** 40n) } },
+      { name: "b", value: { dtype: "bool", shape: [0, 3], data: new Uint8Array() } },
+    ];
+    const written = encodeModel({ ...model, graph: { ...model.graph, initializers: arrays } });
+    const read = readInitializers(written, "m.onnx");
+    expect(Object.entries(read)).toEqual(arrays.map(({ name, value }) => [name, value]));
+  });
+
+  test("are read as others write them: numbers in fields of their own, packed or one by one", () => {
+    // TensorProto of onnx.proto: dims 1, data_type 2, float_data 4, int64_data 7, name 8, double_data 10
+    const packed = [8, 2, 16, 1, ...field(4, floats([0.5, -2])), ...named("packed")];
+    const single = [8, 2, 16, 1, 37, ...floats([0.5]), 37, ...floats([-2]), ...named("single")];
+    const minusOne = [255, 255, 255, 255, 255, 255, 255, 255, 255, 1];
+    const whole = [...field(1, [2]), 16, 7, ...field(7, [...minusOne, 172, 2]), ...named("whole")];
+    const texts = [8, 1, 16, 8, ...field(6, [65]), ...named("texts")];
+    const two = { dtype: "float32", shape: [2], data: Float32Array.of(0.5, -2) };
+    expect(readInitializers(file(packed, single, whole, texts), "m.onnx")).toEqual({
+      packed: two,
+      single: two,
+      whole: { dtype: "int64", shape: [2], data: BigInt64Array.of(-1n, 300n) },
+    });
+  });
+
+  test("are refused where they do not fill their shape or lie in another file", () => {
+    const refused = (tensor: readonly number[]) => {
+      const read = () => readInitializers(file([...tensor]), "m.onnx");
+      expect(read).toThrow(expect.objectContaining({ code: "bad-file", culprit: "m.onnx" }));
+      return read;
+    };
+    const short = [8, 3, 16, 1, ...named("w"), ...field(9, floats([1, 2]))];
+    expect(refused(short)).toThrow(/w has 2 numbers, and its shape \[3\] wants 3/);
+    const huge = [8, 255, 255, 255, 255, 15, 16, 1, ...named("w"), ...field(9, [])];
+    expect(refused(huge)).toThrow(/wants 4294967295/);
+    expect(refused([8, 3, 16, 1, ...named("w"), ...field(13, [])])).toThrow(/another file/);
   });
 });

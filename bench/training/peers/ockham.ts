@@ -13,8 +13,9 @@ import { type Job, type Racer, serve } from "./serve.ts";
 
 type Handles = Readonly<Record<string, Handle>>;
 
-/** Longest stay in one run, in milliseconds, as the trainer has it. */
+/** Longest stay in one run, in milliseconds, and most examples that it is told of, as the trainer has them. */
 const patience = 200;
+const mostExamples = 2 ** 17;
 
 /** One number a step; of runs side by side, which have one each, their mean. */
 const means = (losses: Float32Array, steps: number): Float32Array => {
@@ -29,17 +30,17 @@ const means = (losses: Float32Array, steps: number): Float32Array => {
 function looper(host: Host, steps: Lowered, { batch, batches }: Workload, shared: Handles, initial: Handles) {
   const names = Object.keys(initial);
   let each = Number.POSITIVE_INFINITY;
-  const indices = (from: number, count: number): NdArray => ({
-    dtype: "int32",
-    shape: [count, batch],
-    data: Int32Array.from({ length: count * batch }, (_, i) => (from * batch + i) % (batch * batches)),
-  });
+  const indices = (from: number, count: number): NdArray => {
+    const data = new Int32Array(count * batch);
+    for (let i = 0; i < data.length; i++) data[i] = (from * batch + i) % (batch * batches);
+    return { dtype: "int32", shape: [count, batch], data };
+  };
   return async (count: number): Promise<Float32Array> => {
     const program = await host.load(steps);
     const losses = new Float32Array(count);
     let state = initial;
     for (let done = 0; done < count; ) {
-      const some = Math.max(1, Math.min(count - done, Math.floor(patience / each)));
+      const some = Math.max(1, Math.floor(Math.min(count - done, patience / each, mostExamples / batch)));
       const feeds = { ...shared, ...state, index: indices(done, some) };
       const { outputs, milliseconds } = await host.run(program, feeds, { keep: names });
       if (state !== initial) await host.release(...Object.values(state));

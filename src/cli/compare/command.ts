@@ -20,6 +20,7 @@ Examples:
   ockham compare twins.csv --pairs --target same             pairs: the same or not, or how alike
   ockham compare gait.csv --sequence walk --time t --target who  sequences: a step a row
   ockham compare --noise-study --data penguins             which method makes a sturdy and honest model
+  ockham compare --from best.onnx --images more            fine-tuning: begins with what was learned before
   ockham compare --resume                                  goes on where the same command was stopped
 
 Left in the output folder: report.html, comparison.json, trials.csv.
@@ -88,6 +89,10 @@ export const compareCommand = (): Command =>
       "--model <names>",
       "mlp, cnn, resnet, linear; unet for a class a pixel; for texts and sequences transformer, bag, lstm, gru; gcn for nodes of a graph; several with commas",
     )
+    .option(
+      "--from <file>",
+      "fine-tuning: begin with the weights of an ONNX file (of --export, or another network), a checkpoint or an .npz file",
+    )
     .option("--methods <list>", "a,b+c: combinations of methods; plain training is always there")
     .option("--method <file>", "your own method, a TypeScript or JavaScript file (repeatable)", collect)
     .option(
@@ -106,7 +111,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--outside <name or folder>",
-      "in a noise study: other images, which a model should not be sure of",
+      "in a noise study: other images or texts, which a model should not be sure of",
     )
     .option("--score <metric>", "names the winner (default: accuracy, rmse, loss or meanIou)")
     .optionsGroup("Training:")

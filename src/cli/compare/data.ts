@@ -1,5 +1,7 @@
+import type { Beginning } from "../../compare/index.ts";
 import {
   fetchedDatasets,
+  type ImageOptions,
   type OpenOptions,
   openData,
   readImagePairs,
@@ -13,6 +15,7 @@ import {
 } from "../../data/index.ts";
 import { plainName } from "../../data/names.ts";
 import { isTablePath } from "../../data/raw.ts";
+import { tokenizerOf } from "../../data/text/index.ts";
 import { OckhamError } from "../../error.ts";
 import type { Dataset } from "../../kinds/index.ts";
 import { type CompareFlags, flagOf } from "./flags.ts";
@@ -39,11 +42,37 @@ const tableFlags = [
   "split",
 ] as const;
 
-/** The data that were asked for. Throws what reading objects to, in terms of the command line. */
-export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promise<Source> {
+/** Images of a size, and texts with a tokenizer, as a model takes them that is begun with. */
+function asTaken({ preprocessing: learned, network }: Pick<Beginning, "preprocessing" | "network">): {
+  readonly images: Pick<ImageOptions, "size" | "channels">;
+  readonly texts: Pick<OpenOptions, "tokenizer" | "tokens">;
+} {
+  if (learned?.kind === "text")
+    return { images: {}, texts: { tokenizer: tokenizerOf(learned.tokenizer), tokens: learned.tokens } };
+  const shape = learned?.kind === "image" ? learned.shape : network?.shape;
+  if (shape?.length !== 3) return { images: {}, texts: {} };
+  const [channels, height, width] = shape;
+  const size = height > 0 && width > 0 ? { size: [height, width] as const } : {};
+  return { images: { ...size, ...(isChannels(channels) && { channels }) }, texts: {} };
+}
+
+const isChannels = (n: number): n is 1 | 3 => n === 1 || n === 3;
+
+/**
+ * The data that were asked for; where a model is begun with, as that takes them. Throws what reading objects
+ * to, in terms of the command line.
+ */
+export async function sourceOf(
+  flags: CompareFlags,
+  signal: AbortSignal,
+  from: Pick<Beginning, "preprocessing" | "network"> = {},
+): Promise<Source> {
   const task = taskOf(flags.task);
-  if (flags.images !== undefined && flags.masks !== undefined) return readMasks(flags.images, flags.masks);
+  const { images, texts } = asTaken(from);
+  if (flags.images !== undefined && flags.masks !== undefined)
+    return readMasks(flags.images, flags.masks, images);
   const labels = {
+    ...images,
     ...(flags.target !== undefined && { target: flags.target }),
     ...(task !== undefined && { task }),
   };
@@ -78,6 +107,7 @@ export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promis
     ...(flags.pairs === true && { pairs: true }),
     ...(flags.sequence !== undefined && { sequence: flags.sequence }),
     ...text,
+    ...(text.text !== undefined && texts),
     ...(await textOptionsOf(flags)),
   };
   try {
@@ -87,11 +117,16 @@ export async function sourceOf(flags: CompareFlags, signal: AbortSignal): Promis
   }
 }
 
-/** The other data set of a noise study, by name or path. */
-export async function outsideOf({ outside }: CompareFlags, signal: AbortSignal): Promise<Source | undefined> {
+/** The other data set of a noise study, by name or path; texts where the data are texts. */
+export async function outsideOf(
+  { outside, text, target }: CompareFlags,
+  signal: AbortSignal,
+): Promise<Source | undefined> {
   if (outside === undefined) return undefined;
-  const fetched = fetchedDatasets().some(({ name }) => name === outside);
-  return openData(outside, fetched ? { signal } : {});
+  if (fetchedDatasets().some(({ name }) => name === outside)) return openData(outside, { signal });
+  if (text === undefined) return openData(outside);
+  // a table has the columns of the other one
+  return openData(outside, isTablePath(outside) ? { text, target } : { text: true });
 }
 
 /** Which column, or that the files are plain text. Throws `bad-option` for a table without a column. */

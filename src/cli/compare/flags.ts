@@ -30,6 +30,7 @@ export interface CompareFlags {
   readonly groups?: string;
   readonly setting?: string;
   readonly model?: string;
+  readonly from?: string;
   readonly methods?: string;
   readonly method?: readonly string[];
   readonly set?: readonly string[];
@@ -78,7 +79,6 @@ const clashes: readonly Clash[] = [
   ["images", "missing", "images have no cells", "leave --missing out"],
   ["masks", "target", "the masks are what is predicted", "leave --target out"],
   ["masks", "task", "masks are a class a pixel", "leave --task out"],
-  ["masks", "export", "models with a class a pixel cannot be exported yet", "leave --export out"],
   ["noiseStudy", "setting", "a noise study trains once and measures", "leave --setting out"],
   ["images", "text", "the data are images or texts", "give one of them"],
   ["images", "edges", "the data are images or nodes of a graph", "give one of them"],

@@ -1,15 +1,18 @@
 import {
+  asBegun,
   type Candidate,
   type Chosen,
   type CompareRequest,
   candidatesFor,
   defaults,
+  membersOf,
   methodsOf,
   modelFor,
   optionsOf,
   parseMethods,
   parseSetting,
   protocolOf,
+  readBeginning,
   type Shelf,
   shelf,
 } from "../../compare/index.ts";
@@ -23,6 +26,7 @@ import {
   mainInput,
   thingShape,
 } from "../../kinds/index.ts";
+import { models } from "../../nn/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
 import { outsideOf, sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
@@ -38,15 +42,20 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   checkFlags(said);
   numbersOf(said);
   const own = await ownDefinitions(said.method ?? []);
-  const members = shelf(own);
+  const from = said.from === undefined ? undefined : await readBeginning(said.from);
+  const bare = shelf(own);
   const asked = said.methods === undefined ? undefined : parseMethods(said.methods);
-  for (const id of new Set((asked ?? []).flat())) await members.get(id);
-  const data = await sourceOf(said, signal);
-  const sample = sampleOf(data);
+  for (const id of new Set((asked ?? []).flat())) await bare.get(id);
+  const data = await sourceOf(said, signal, from);
+  const sample = sampleOf(asBegun(data, from));
   const flags = { ...usualFlags(sample, data, said), ...said };
   const numbers = numbersOf(flags);
   const split = usualSplit(data, splitOf(flags));
-  const modelNames = modelsFor(flags, sample, members);
+  const members = membersOf({ own, data, from });
+  const modelNames =
+    from?.network === undefined || flags.model !== undefined
+      ? modelsFor(flags, sample, members, from?.model)
+      : [from.model ?? ""];
   const outside = await outsideOf(flags, signal);
   const protocol = await protocolFor(flags, members);
   if (protocol !== undefined && flags.export !== undefined)
@@ -58,7 +67,7 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const usual =
     protocol?.usual ??
     (flags.noiseStudy
-      ? studiedMethods(data, shape, modelNames)
+      ? studiedMethods(data, shape, modelNames, isCounted(sample))
       : usualMethods(data, shape, isCounted(sample)));
   const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
@@ -71,6 +80,7 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
     own,
     ...(own.length > 0 && { ownVersion: await versionOfFiles(flags.method ?? []) }),
     candidates,
+    ...(from && { from }),
     split,
     ...(protocol && { protocol: protocol.chosen }),
     ...numbers,
@@ -153,9 +163,19 @@ export function studiedMethods(
   data: Pick<Source, "task">,
   shape: readonly number[],
   models: readonly string[],
+  text = false,
 ): string[] {
   const classes = data.task === "classification";
   const images = shape.length === 3;
+  if (text)
+    return [
+      "weight-decay",
+      ...(classes ? ["label-smoothing"] : ["l2"]),
+      "dropout",
+      "clip-norm",
+      "sam",
+      ...(classes ? ["dropout+label-smoothing"] : ["dropout+weight-decay"]),
+    ];
   return [
     "weight-decay",
     ...(classes ? ["label-smoothing"] : []),
@@ -171,8 +191,14 @@ export function studiedMethods(
 }
 
 /** The models asked for, or those that suit the data. Throws `unknown-name`; `conflict` for one that cannot take the data. */
-function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, members: Shelf): string[] {
+function modelsFor(
+  { model: text, noiseStudy }: CompareFlags,
+  sample: Dataset,
+  members: Shelf,
+  begun?: string,
+): string[] {
   if (text === undefined) {
+    if (begun !== undefined) return [namedAs(begun, sample, members)];
     if (sample.vocabulary !== undefined) return ["transformer"];
     if (sample.graph !== undefined) return ["gcn"];
     if (sample.task === "segmentation") return ["unet"];
@@ -183,6 +209,25 @@ function modelsFor({ model: text, noiseStudy }: CompareFlags, sample: Dataset, m
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
   for (const name of names) modelFor(sample, members.model(name));
   return names;
+}
+
+/** The name of the model that calls itself so on such data. Throws `conflict` where there is none. */
+function namedAs(name: string, sample: Dataset, { random }: Shelf): string {
+  const found = Object.keys(models).find((one) => {
+    try {
+      return modelFor(sample, random.model(one)).name === name;
+    } catch {
+      // it cannot take such data
+      return false;
+    }
+  });
+  if (found !== undefined) return found;
+  throw new OckhamError(
+    "conflict",
+    "--from",
+    `the file holds the network ${name}, which is none of the models by name for such data`,
+    "begin with the file that the network came from",
+  );
 }
 
 function unknownName(what: string, name: string, known: readonly string[]): OckhamError {

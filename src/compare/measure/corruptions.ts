@@ -7,6 +7,10 @@ export type Spoilable = Extract<Preprocessing, { kind: "table" | "image" }>;
 export const isSpoilable = (pre: Preprocessing): pre is Spoilable =>
   pre.kind === "table" || pre.kind === "image";
 
+/** Of data that a noise study is for: these, and texts, whose words can be changed. */
+export type Studiable = Spoilable | Extract<Preprocessing, { kind: "text" }>;
+export const isStudiable = (pre: Preprocessing): pre is Studiable => isSpoilable(pre) || pre.kind === "text";
+
 /** One way of spoiling data, at three strengths. */
 export interface Corruption {
   readonly kind: string;

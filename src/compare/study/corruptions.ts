@@ -10,9 +10,7 @@ import {
   withMissing,
   withNoise,
 } from "../measure/corruptions.ts";
-
-/** From barely seen to hardly known again. */
-export const severities = [1, 2, 3, 4, 5] as const;
+import { severities } from "./levels.ts";
 
 type Levels = readonly [number, number, number, number, number];
 

@@ -1,9 +1,17 @@
 import { type NdArray, sizeOf } from "../../array/ndarray.ts";
 import { type Stream, stream } from "../../array/random.ts";
 import type { Source } from "../../data/index.ts";
+import type { TextPreprocessing } from "../../data/text/index.ts";
 import { OckhamError } from "../../error.ts";
 import type { Dataset, Preprocessing } from "../../kinds/index.ts";
-import { outsiders, type Spoilable, withInputs } from "../measure/corruptions.ts";
+import {
+  isSpoilable,
+  outsiders,
+  type Spoilable,
+  type Studiable,
+  withInputs,
+} from "../measure/corruptions.ts";
+import { senselessTexts } from "./texts.ts";
 
 /** Rows of another data set that are looked at. */
 const foreignRows = 1000;
@@ -57,14 +65,16 @@ function asImages(other: Source, pre: ImageFacts, rows: Int32Array): Float32Arra
 
 /** Throws `conflict` where the other data cannot be shown to a model of these. */
 export function checkForeign(data: Source, other: Source): void {
-  const kind = (source: Source) => source.fit(mostOf(source.size)).kind;
-  if (kind(data) !== "image" || kind(other) !== "image")
-    throw new OckhamError(
-      "conflict",
-      other.name,
-      `${other.name} cannot be shown to a model of ${data.name}: foreign data sets are for images`,
-      "leave --outside out: tables are shown rows of shuffled and of random values",
-    );
+  const kinds = [data, other].map((source) =>
+    source.task === "tokens" ? "passage" : source.fit(mostOf(source.size)).kind,
+  );
+  if (kinds[0] === kinds[1] && (kinds[0] === "image" || kinds[0] === "text")) return;
+  throw new OckhamError(
+    "conflict",
+    other.name,
+    `${other.name} cannot be shown to a model of ${data.name}: foreign data sets are images beside images, and texts that are told apart beside such`,
+    "leave --outside out: made examples that mean nothing are shown in any case",
+  );
 }
 
 function uniformNoise(data: Dataset, pre: Spoilable, random: Stream): Float32Array {
@@ -88,29 +98,53 @@ function uniformNoise(data: Dataset, pre: Spoilable, random: Stream): Float32Arr
   return x;
 }
 
+/** Rows of another data set, the same ones each time. */
+const chosenRows = ({ size }: Source): Int32Array =>
+  Int32Array.from(
+    stream(0).split("foreign").choice(size, Math.min(size, foreignRows)) as ArrayLike<number>,
+  ).sort();
+
+/** Other inputs as if they were of these data; of no class in particular. */
+const withRows = (data: Dataset, size: number, inputs: Dataset["inputs"]): Dataset => ({
+  ...data,
+  size,
+  inputs,
+  target: { ...data.target, shape: [size], data: new Int32Array(size) } as NdArray,
+});
+
+/** Other texts as a model for `pre` would be given them: by its tokenizer. */
+function asTexts(data: Dataset, other: Source, pre: TextPreprocessing): Dataset {
+  const rows = chosenRows(other);
+  const { tokenizer, vocabulary, tokens } = pre;
+  const facts = other.fit(rows) as TextPreprocessing;
+  return withRows(data, rows.length, other.encode({ ...facts, tokenizer, vocabulary, tokens }, rows).inputs);
+}
+
 /**
  * Data that a model trained on `data` should not be sure of, by name: random values, the shuffled and inverted ones of
  * every comparison, and another data set where one was given (its first 1,000 rows).
  */
 export function foreignTo(
   data: Dataset,
-  pre: Spoilable,
+  pre: Studiable,
   random: Stream,
   other?: Source,
 ): Readonly<Record<string, Dataset>> {
+  if (!isSpoilable(pre))
+    return {
+      ...(other === undefined ? {} : { [other.name]: asTexts(data, other, pre) }),
+      ...senselessTexts(data, pre, random),
+    };
   const made = {
     "random values": withInputs(data, uniformNoise(data, pre, random.split("uniform"))),
     ...outsiders(data, pre, random),
   };
   if (other === undefined || pre.kind !== "image") return made;
-  const rows = Int32Array.from(
-    stream(0).split("foreign").choice(other.size, Math.min(other.size, foreignRows)) as ArrayLike<number>,
-  ).sort();
+  const rows = chosenRows(other);
   const x: NdArray = {
     dtype: "float32",
     shape: [rows.length, ...pre.shape],
     data: asImages(other, pre, rows),
   };
-  const target: NdArray = { ...data.target, shape: [rows.length], data: new Int32Array(rows.length) };
-  return { [other.name]: { ...data, size: rows.length, inputs: { x }, target }, ...made };
+  return { [other.name]: withRows(data, rows.length, { x }), ...made };
 }

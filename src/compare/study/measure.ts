@@ -4,7 +4,7 @@ import type { Dataset } from "../../kinds/index.ts";
 import type { Host } from "../../runtime/index.ts";
 import type { Plan, Values } from "../../training/index.ts";
 import { attacked } from "../measure/attacks.ts";
-import { type Spoilable, spoiledBy } from "../measure/corruptions.ts";
+import { isSpoilable, type Studiable, spoiledBy } from "../measure/corruptions.ts";
 import { headScore, type Predicted } from "../measure/scores.ts";
 import { maximumSoftmax } from "../metrics.ts";
 import type { OutsidePoint, RobustnessPoint } from "../results.ts";
@@ -12,6 +12,7 @@ import { first } from "../rows.ts";
 import { studyCorruptions } from "./corruptions.ts";
 import { foreignTo } from "./foreign.ts";
 import { detectionOf, widthCalibrationError } from "./metrics.ts";
+import { spoiledTexts } from "./texts.ts";
 
 /** Rows that corruptions and attacks are tried on. */
 const corruptedRows = 500;
@@ -28,7 +29,7 @@ export interface Studied {
   readonly plan: Plan;
   readonly values: Values;
   readonly test: Dataset;
-  readonly pre: Spoilable;
+  readonly pre: Studiable;
   readonly seed: number;
   readonly host: Host;
   predict(data: Dataset): Promise<Predicted>;
@@ -58,7 +59,7 @@ export async function measureStudy(studied: Studied): Promise<Studies> {
     scores: {
       ...(classes ? { error: 1 - clean } : {}),
       corruptionError: meanLoss(corrupted, classes),
-      fgsmError: meanLoss(attacks, classes),
+      ...(attacks.length > 0 ? { fgsmError: meanLoss(attacks, classes) } : {}),
       outsideAuroc: mean("auroc"),
       outsideFalsePositives: mean("falsePositives"),
       outsideAccuracy: mean("accuracy"),
@@ -99,7 +100,10 @@ async function corruptedPoints({ test, pre, seed, predict }: Studied): Promise<R
   const clean = headScore(await predict(rows), rows, pre);
   const points: RobustnessPoint[] = [];
   const random = stream(seed).split("study");
-  for (const { kind, strength, data } of spoiledBy(rows, pre, random, studyCorruptions(pre))) {
+  const spoiled = isSpoilable(pre)
+    ? spoiledBy(rows, pre, random, studyCorruptions(pre))
+    : spoiledTexts(rows, pre, random);
+  for (const { kind, strength, data } of spoiled) {
     if (points.at(-1)?.kind !== kind) points.push({ kind, strength: 0, score: clean });
     points.push({ kind, strength, score: headScore(await predict(data), data, pre) });
   }
@@ -114,6 +118,8 @@ async function attackedPoints({
   pre,
   predict,
 }: Studied): Promise<RobustnessPoint[]> {
+  // tokens cannot be moved a little
+  if (!isSpoilable(pre)) return [];
   const rows = first(test, attackedRows);
   const points = [{ kind: "FGSM", strength: 0, score: headScore(await predict(rows), rows, pre) }];
   for (const radius of studyRadii[pre.kind]) {

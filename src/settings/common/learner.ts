@@ -20,6 +20,8 @@ export interface Way {
   readonly id: string;
   /** How it is trained on data like these; only shapes, task and classes are looked at. */
   training(data: Dataset): Promise<Training>;
+  /** The same from random initial values, where it begins with the weights of a file. */
+  readonly random?: (data: Dataset) => Promise<Training>;
   /** Plans traced so far. */
   readonly plans: Map<string, Plan>;
 }
@@ -54,10 +56,10 @@ const groupsOf = ({ group }: Dataset): number =>
   group === undefined ? 0 : (group.data as Int32Array).reduce((most, g) => Math.max(most, g + 1), 0);
 
 /** Whether two stages can have one plan follows from this. */
-const identityOf = (way: Way, { data, around, length = 1 }: Stage): string => {
+const identityOf = (way: Way, { data, around, length = 1, random = false }: Stage): string => {
   const { inputs, target, weight, group, domain, classes, task } = data;
   const shapes = shapesOf({ ...inputs, target, weight, group, domain });
-  return JSON.stringify([way.id, around?.id, length, task, classes.length, groupsOf(data), shapes]);
+  return JSON.stringify([way.id, around?.id, length, random, task, classes.length, groupsOf(data), shapes]);
 };
 
 /** The plan of a stage; one serves all whose data have the same shapes. */
@@ -65,8 +67,9 @@ async function planFor(way: Way, stage: Stage): Promise<Plan> {
   const id = identityOf(way, stage);
   const known = way.plans.get(id);
   if (known !== undefined) return known;
-  const { data, around, length = 1 } = stage;
-  const training = await way.training(around?.shape === undefined ? data : seenAs(data, around.shape));
+  const { data, around, length = 1, random = false } = stage;
+  const trainingOn = (random ? way.random : undefined) ?? way.training;
+  const training = await trainingOn(around?.shape === undefined ? data : seenAs(data, around.shape));
   const plan = planOf(
     {
       ...training,
@@ -105,6 +108,7 @@ export function learnerOf(
   };
   return {
     past,
+    begun: way.random !== undefined,
     async fit(stage) {
       const { data, validation, from } = stage;
       const plan = await planFor(way, stage);
@@ -158,6 +162,7 @@ export function rehearsalOf(way: Way): Learner & { readonly past: Past } {
   };
   return {
     past,
+    begun: way.random !== undefined,
     async fit(stage) {
       const plan = await planned(stage);
       past.first ??= stage.data;

@@ -34,6 +34,7 @@ export function protocolOf(view: View): [string, string][] {
       "Training",
       `Batches of ${Math.min(setting.batchSize, setting.split.train)}, ${chosen(withoutRate(setting.optimizer))} at ${setting.rate === undefined ? "its own rate" : `rate ${setting.rate}`} with the schedule ${chosen(setting.schedule)}, ${counted(setting.epochs, "epoch")}, unless a method sets its own.`,
     ],
+    ...(setting.from === undefined ? [] : [beginningWords(setting.from)]),
     ["Budget", budgetWords(setting)],
     ["Options", tuningWords(setting)],
     [
@@ -56,10 +57,15 @@ export function protocolOf(view: View): [string, string][] {
       "Cost",
       "Gradients a step are counted. Time a step is measured in a phase of its own: candidates interleaved, one thread, medians, nothing else training.",
     ],
-    ...(setting.study === undefined ? [] : studyItems(setting, setting.study.outside)),
+    ...(setting.study === undefined ? [] : studyItems(setting, setting.study)),
     ...(protocol === undefined && setting.study === undefined ? [references] : []),
   ];
 }
+
+const beginningWords = (from: string): [string, string] => [
+  "Beginning",
+  `All models begin with the weights of ${from}, and with a new last layer where the classes are others.`,
+];
 
 const references: [string, string] = [
   "Reference lines",
@@ -67,19 +73,31 @@ const references: [string, string] = [
 ];
 
 /** What a noise study measures, beyond what its tables say. */
-function studyItems({ data }: Setting, outside: string | undefined): [string, string][] {
+function studyItems(
+  { data }: Setting,
+  { texts, outside }: NonNullable<Setting["study"]>,
+): [string, string][] {
   const images = data.inputShape.length === 3;
   const attacks = `FGSM by the plain loss, at ${images ? "1, 2, 4, 8 and 16 of 255 levels a pixel" : "0.05 to 0.8 spreads of every numeric column"}, on 300 test rows.`;
+  const levels = images
+    ? " Levels of noise follow Hendrycks and Dietterich (2019)."
+    : texts
+      ? " Measures are those of studies of images; what is done to texts is Ockham's choice: typing errors in characters, tokens left out, replaced, swapped or never seen, texts cut short."
+      : "";
   const items: [string, string][] = [
     [
       "Corruptions",
-      `Five severities each, drawn from the seed so that all candidates meet the same; on the first 500 test rows.${images ? " Levels of noise follow Hendrycks and Dietterich (2019)." : ""}`,
+      `Five severities each, drawn from the seed so that all candidates meet the same; on the first 500 test rows.${levels}`,
     ],
-    ["Attacks", attacks],
+    ...(texts ? [] : [["Attacks", attacks] as [string, string]]),
   ];
   if (data.task !== "classification") return items;
   const other = outside === undefined ? "" : ` and 1,000 examples of ${outside}`;
-  const made = images ? "random values, shuffled pixels, inverted images" : "random values, shuffled columns";
+  const made = images
+    ? "random values, shuffled pixels, inverted images"
+    : texts
+      ? "random tokens, tokens mixed from all texts"
+      : "random values, shuffled columns";
   return [...items, ["Foreign data", `As many made examples as test rows, of each of ${made}${other}.`]];
 }
 

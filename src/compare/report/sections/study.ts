@@ -41,7 +41,8 @@ export function studyTiles(view: View): Html {
 
 /** Every method in every respect: one table. */
 export function studySection(view: View, model: ModelView): Html {
-  const metrics = COLUMNS.flatMap((name) => view.comparison.metrics.find((one) => one.name === name) ?? []);
+  const measured = COLUMNS.filter((name) => model.rows.some(({ metrics }) => metrics[name] !== undefined));
+  const metrics = measured.flatMap((name) => view.comparison.metrics.find((one) => one.name === name) ?? []);
   const columns = metrics.map((metric) => bestMarked(view, model, metric));
   const words =
     "One line a method, on test data. Bold is the best mean of a column; ▲ and ▼ mark what is clearly better or worse than plain training, the rest cannot be told from luck.";

@@ -1,0 +1,1 @@
+export { type Network, networkOf } from "./network.ts";
