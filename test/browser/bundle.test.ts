@@ -54,6 +54,7 @@ describe("a bundle for browsers", () => {
         "parseMethods",
         "predictFile",
         "predictionsCsv",
+        "readBeginning",
         "readFeatures",
         "readGraph",
         "readIdxFile",
