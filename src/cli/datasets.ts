@@ -53,7 +53,9 @@ async function showDatasets({ json }: { readonly json?: boolean }): Promise<void
     "Your own: --data FILE --target COLUMN for .csv, .tsv, .parquet, .json, .ndjson (also .gz);",
     "the same with --text COLUMN for texts in a column; --data FILE --text for a .txt file or a folder of them;",
     "--data FILE for .npz or IDX, --data FOLDER for x.npy with y.npy, --images FOLDER for PNG and JPEG,",
-    "with --masks FOLDER where every pixel has a class.",
+    "with --masks FOLDER where every pixel has a class; --data NODES --target COLUMN --edges FILE for a graph;",
+    "--data FILE --target COLUMN --pairs for rows that are about two things (columns left_... and right_...);",
+    "--data FILE --target COLUMN --sequence COLUMN for rows that are steps of sequences.",
   ];
   await write(process.stdout, `${text.join("\n")}\n`);
 }

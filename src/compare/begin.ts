@@ -102,12 +102,22 @@ export function asBegun(source: Source, begin: Beginning | undefined): Source {
 }
 
 /** What one example is, in words. */
-const inWords = (pre: Preprocessing): string =>
-  pre.kind === "table"
-    ? `a row of the columns ${pre.columns.map(({ name }: Column) => name).join(", ")}`
-    : pre.kind === "image"
-      ? `an image of [${pre.shape}]`
-      : `a text of ${pre.tokens} tokens`;
+function inWords(pre: Preprocessing): string {
+  switch (pre.kind) {
+    case "table":
+      return `a row of the columns ${pre.columns.map(({ name }: Column) => name).join(", ")}`;
+    case "image":
+      return `an image of [${pre.shape}]`;
+    case "text":
+      return `a text of ${pre.tokens} tokens`;
+    case "sequence":
+      return `a sequence of ${pre.steps} steps`;
+    case "graph":
+      return `one of ${pre.nodes.length} nodes of a graph`;
+    case "pair":
+      return `a pair, of which each is ${inWords(pre.of)}`;
+  }
+}
 
 function checkKind(name: string, own: Preprocessing, learned: Preprocessing, path: string): void {
   const fits =
@@ -132,12 +142,13 @@ export function membersOf({
 }: Pick<CompareRequest, "own" | "models" | "from" | "data">): Shelf {
   if (from === undefined) return shelf(own, models);
   const { network, model = "", path } = from;
-  const read: ModelOf = (shape, outputs, text) => {
-    if (text === undefined && network !== undefined) return network.model(shape, outputs);
+  const read: ModelOf = (shape, outputs, about) => {
+    const numbers = about?.vocabulary === undefined && about?.graph === undefined && !about?.masked;
+    if (numbers && network !== undefined) return network.model(shape, outputs);
     throw new OckhamError(
       "conflict",
       path,
-      `${path} takes numbers, and these are texts`,
+      `${path} takes numbers, and these are ${about?.vocabulary === undefined ? "of another kind" : "texts"}`,
       "choose other data",
     );
   };

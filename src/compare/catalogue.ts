@@ -238,7 +238,6 @@ const byTask: Readonly<Record<Task, readonly Metric[]>> = {
   regression,
   segmentation,
   tokens,
-  pairs: [],
   none: [],
 };
 

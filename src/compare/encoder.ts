@@ -1,7 +1,8 @@
 import type { NdArray } from "../array/ndarray.ts";
-import type { Column, Preprocessing, TargetScale } from "../kinds/index.ts";
+import type { Column, TargetScale } from "../kinds/index.ts";
 import { elementTypes } from "../onnx/index.ts";
 import type { Emitter } from "../onnx/rules/rule.ts";
+import type { Portable } from "./exported.ts";
 
 /** Where nodes go. */
 type Writer = Pick<Emitter, "node" | "literal">;
@@ -29,16 +30,17 @@ const joined = (to: Writer, parts: readonly string[]): string =>
   parts.length === 1 ? parts[0] : to.node("Concat", parts, { axis: { int: 1 } });
 
 /**
- * Raw inputs (one a column, [n, 1]; or images [n, channels, height, width]; or ids and mask of texts [n, tokens]) as the
- * model takes them, by the model's own names.
+ * Raw inputs (one a column, [n, 1]; or images [n, channels, height, width]; or ids and mask of texts [n, tokens]; or
+ * numbers of nodes [n]) as the model takes them, by the model's own names.
  */
 export function encodeInputs(
   to: Writer,
-  preprocessing: Preprocessing,
+  preprocessing: Portable,
   inputs: readonly string[],
 ): Record<string, string> {
-  if (preprocessing.kind === "text") return Object.fromEntries(inputs.map((name) => [name, name]));
-  if (preprocessing.kind === "table") return { x: encodeTable(to, preprocessing.columns, inputs) };
+  const { kind } = preprocessing;
+  if (kind === "text" || kind === "graph") return Object.fromEntries(inputs.map((name) => [name, name]));
+  if (kind === "table") return { x: encodeTable(to, preprocessing.columns, inputs) };
   const { mean, spread } = preprocessing;
   const shape = [mean.length, 1, 1];
   const centred = to.node("Sub", [inputs[0], vector(to, "float32", mean, shape)]);

@@ -19,7 +19,7 @@ import { ancestors, input, type Tensor } from "../tensor/index.ts";
 import { evaluationKey, type Plan, predictionOf, type Trained } from "../training/index.ts";
 import { viewFrom } from "../training/step.ts";
 import { decodeValues, encodeInputs, nameClasses, numberClasses, probabilitiesOf } from "./encoder.ts";
-import { type Exported, inside, metadataOf } from "./exported.ts";
+import { type Exported, inside, metadataOf, type Portable } from "./exported.ts";
 import { versionOf } from "./setting.ts";
 
 const irVersion = 9;
@@ -34,7 +34,8 @@ const mostBytes = 2 ** 31 - 1;
  * Inputs: for tables one a column, by its name: numbers float32 [n, 1], NaN where missing; categories string [n, 1], an
  * empty or unknown text where missing. For images `image`, float32 [n, channels, height, width], pixels from 0 to 1. For
  * texts `ids`, int32 [n, tokens], made with the tokenizer that the metadata hold, and, where texts are told apart, `mask`,
- * float32 [n, tokens], 1 for a token and 0 for padding: ONNX has no operators to tokenize with.
+ * float32 [n, tokens], 1 for a token and 0 for padding: ONNX has no operators to tokenize with. For nodes of a graph,
+ * which the file holds, `node`, int32 [n], their places in the metadata's list.
  * Outputs: for classification `probabilities` float32 [n, classes] and `label` string [n]; for regression `value`
  * float32 [n, outputs] in the target's own unit; for a class a pixel `probabilities` float32 [n, height, width, classes] and
  * `mask` int32 [n, height, width], the number of the most probable class; for texts that are continued `probabilities` of what comes after each
@@ -50,7 +51,7 @@ export function exportModel(
   { name }: { readonly name: string },
 ): Uint8Array {
   const { plan } = trained;
-  checkFit(plan, preprocessing, name);
+  checkExport(plan, preprocessing, name);
   const [main] = Object.keys(plan.shape.inputs);
   const prediction = anyRows((rows) => tracePrediction(plan, rows), `data/${main}`, name);
   const graph = assembled(trained, prediction, preprocessing, name);
@@ -73,7 +74,7 @@ export function exportModel(
 }
 
 /** What one encoded example looks like, and the numbers that are predicted for it. */
-function madeBy(preprocessing: Preprocessing, task: Plan["shape"]["task"]) {
+function madeBy(preprocessing: Portable, task: Plan["shape"]["task"]) {
   const { kind, classes, targetScale } = preprocessing;
   const numbers = hasClasses(task) ? classes.length : targetScale.length;
   if (kind === "image") return { example: preprocessing.shape, described: numbers };
@@ -82,18 +83,27 @@ function madeBy(preprocessing: Preprocessing, task: Plan["shape"]["task"]) {
       example: [preprocessing.columns.reduce((sum, column) => sum + column.width, 0)],
       described: numbers,
     };
+  if (kind === "graph") return { example: [], described: numbers };
   return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
 }
 
-/** Whether a model for this task can be exported. */
-export const canExport = (task: Task): task is Exported["task"] => task !== "pairs" && task !== "none";
+/** Whether a model for this task and kind of data can be exported; what is said of pairs and sequences cannot. */
+export const canExport = (task: Task, preprocessing: Preprocessing): preprocessing is Portable =>
+  preprocessing.kind !== "pair" && preprocessing.kind !== "sequence" && task !== "none";
 
-function checkFit({ shape }: Plan, preprocessing: Preprocessing, name: string): void {
-  if (!canExport(shape.task))
+/** Throws `conflict` for what an exported file cannot hold, and for preprocessing that is not the model's. */
+function checkExport(
+  { shape }: Plan,
+  preprocessing: Preprocessing,
+  name: string,
+): asserts preprocessing is Portable {
+  const { kind } = preprocessing;
+  const what = kind === "pair" || kind === "sequence" ? `${kind}s` : shape.task;
+  if (!canExport(shape.task, preprocessing))
     throw new OckhamError(
       "conflict",
       name,
-      `${name} cannot be exported: models for ${shape.task} are not among what an exported file can hold`,
+      `${name} cannot be exported: models for ${what} are not among what an exported file can hold`,
       "leave --export out",
     );
   const { example, described } = madeBy(preprocessing, shape.task);
@@ -147,7 +157,7 @@ const placeholdersOf = (output: Tensor): Record<string, Tensor> =>
 function assembled(
   { plan, values }: Pick<Trained, "plan" | "values">,
   prediction: Fragment,
-  preprocessing: Preprocessing,
+  preprocessing: Portable,
   name: string,
 ): GraphProto {
   const { task } = plan.shape;
@@ -220,10 +230,7 @@ function embed(
   return held;
 }
 
-function ports(
-  preprocessing: Preprocessing,
-  shape: Plan["shape"],
-): { inputs: ValueInfo[]; outputs: ValueInfo[] } {
+function ports(preprocessing: Portable, shape: Plan["shape"]): { inputs: ValueInfo[]; outputs: ValueInfo[] } {
   const inputs = inputPorts(preprocessing, shape);
   const outputs = outputPorts(preprocessing, shape);
   const names = distinct([...inputs, ...outputs].map((info) => info.name));
@@ -232,10 +239,10 @@ function ports(
   return { inputs: named(inputs, 0), outputs: named(outputs, inputs.length) };
 }
 
-function inputPorts(preprocessing: Preprocessing, { inputs }: Plan["shape"]): ValueInfo[] {
+function inputPorts(preprocessing: Portable, { inputs }: Plan["shape"]): ValueInfo[] {
   if (preprocessing.kind === "image")
     return [{ name: "image", dtype: "float32", shape: ["n", ...preprocessing.shape] }];
-  if (preprocessing.kind === "text")
+  if (preprocessing.kind !== "table")
     return Object.entries(inputs).map(([name, { dtype, shape }]) => ({
       name,
       dtype,
@@ -248,7 +255,7 @@ function inputPorts(preprocessing: Preprocessing, { inputs }: Plan["shape"]): Va
   }));
 }
 
-function outputPorts(preprocessing: Preprocessing, { task }: Plan["shape"]): ValueInfo[] {
+function outputPorts(preprocessing: Portable, { task }: Plan["shape"]): ValueInfo[] {
   const { classes, targetScale } = preprocessing;
   if (task === "classification")
     return [

@@ -4,6 +4,9 @@ import type { Preprocessing } from "../kinds/index.ts";
 import { type ModelHead, readHead } from "../onnx/index.ts";
 import { under } from "../training/values.ts";
 
+/** What was learned to prepare data that a model can be exported for. */
+export type Portable = Exclude<Preprocessing, { kind: "pair" | "sequence" }>;
+
 /** What an exported model says of itself, kept as its ONNX metadata. */
 export interface Exported {
   readonly name: string;
@@ -13,7 +16,7 @@ export interface Exported {
   /** The network, such as "mlp(128-64)", and the methods it was trained with. */
   readonly model: string;
   readonly methods: readonly string[];
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Portable;
 }
 
 /** An exported model with the names of its inputs (one a column, one for images, ids and mask for texts) and outputs. */
@@ -73,7 +76,7 @@ export function readExported(bytes: Uint8Array, path: string): ExportedModel {
       "give a file that was written by ockham compare --export",
     );
   const json = (field: "methods" | "preprocessing") => parsed(metadata[keyOf(field)], field, path);
-  const preprocessing = json("preprocessing") as Preprocessing;
+  const preprocessing = json("preprocessing") as Portable;
   const [task] = tasks.filter((t) => t === metadata[keyOf("task")]);
   const masked = preprocessing?.kind === "text" && task !== "tokens";
   const fed = preprocessing?.kind === "table" ? preprocessing.columns.length : masked ? 2 : 1;

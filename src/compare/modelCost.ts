@@ -1,6 +1,6 @@
 import { sizeOf } from "../array/ndarray.ts";
-import type { Preprocessing } from "../kinds/index.ts";
 import { type ModelValue, openModel } from "../runtime/index.ts";
+import type { Portable } from "./exported.ts";
 import { median } from "./statistics.ts";
 
 /** What an exported model costs to keep and to run. */
@@ -18,7 +18,7 @@ const mostRuns = 1000;
 const patience = 60;
 
 /** Size and latency of an exported model. To be called while nothing else runs. */
-export async function modelCost(bytes: Uint8Array, preprocessing: Preprocessing): Promise<ModelCost> {
+export async function modelCost(bytes: Uint8Array, preprocessing: Portable): Promise<ModelCost> {
   const model = await openModel(bytes);
   try {
     const row = typicalRow(preprocessing);
@@ -36,8 +36,8 @@ export async function modelCost(bytes: Uint8Array, preprocessing: Preprocessing)
   }
 }
 
-/** A row of means and first levels, an image of means, or a text of the first id. */
-function typicalRow(preprocessing: Preprocessing): ModelValue[] {
+/** A row of means and first levels, an image of means, a text of the first id, or the first node. */
+function typicalRow(preprocessing: Portable): ModelValue[] {
   if (preprocessing.kind === "table")
     return preprocessing.columns.map((column) =>
       column.kind === "number"
@@ -49,6 +49,7 @@ function typicalRow(preprocessing: Preprocessing): ModelValue[] {
     const ids = { dtype: "int32", shape, data: new Int32Array(preprocessing.tokens) } as const;
     return [ids, { dtype: "float32", shape, data: new Float32Array(preprocessing.tokens).fill(1) }];
   }
+  if (preprocessing.kind === "graph") return [{ dtype: "int32", shape: [1], data: Int32Array.of(0) }];
   const { shape, mean } = preprocessing;
   const area = sizeOf(shape.slice(1));
   const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => mean[Math.floor(i / area)]);

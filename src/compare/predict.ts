@@ -7,18 +7,20 @@ import { listFolder, readBytes } from "../data/files.ts";
 import { isImagePath } from "../data/images.ts";
 import { readFeatures } from "../data/index.ts";
 import { badFile } from "../data/names.ts";
-import { isTablePath } from "../data/raw.ts";
+import { isTablePath, readRaw } from "../data/raw.ts";
+import { columnOf, textsOf } from "../data/rawTable.ts";
 import { encodeTexts, type TextPreprocessing } from "../data/text/index.ts";
 import { textsFrom } from "../data/text/read.ts";
 import { OckhamError } from "../error.ts";
 import type { Column, Preprocessing } from "../kinds/index.ts";
 import { type ModelValue, openModel } from "../runtime/index.ts";
 import { type Continuations, continueTexts } from "./continue.ts";
-import { type ExportedModel, readExported } from "./exported.ts";
+import { type ExportedModel, type Portable, readExported } from "./exported.ts";
 import { writeWhole } from "./store.ts";
 
 type TablePreprocessing = Preprocessing & { kind: "table" };
 type ImagePreprocessing = Preprocessing & { kind: "image" };
+type GraphPreprocessing = Preprocessing & { kind: "graph" };
 
 /** What a model says of new rows, in their order. */
 export type Predictions =
@@ -89,8 +91,9 @@ const imageRows = 64;
  * Predictions of an exported model for the rows of a table (CSV, TSV, Parquet, JSON, NDJSON, or .gz of one; it needs the
  * columns the model was trained on and may have more), for a PNG or JPEG image, or for all of them in a folder and the
  * folders in it. Images are scaled to the model's size. A model of texts takes a .txt file, a folder of them, or a table
- * with the column of texts; one that continues texts says how well it does, and how it would go on. Where a class a pixel
- * is predicted, the masks have the model's size, and those that are written that of their images.
+ * with the column of texts; one that continues texts says how well it does, and how it would go on. A model of a graph
+ * takes a table with the names of nodes. Where a class a pixel is predicted, the masks have the model's size, and those
+ * that are written that of their images.
  *
  * Throws `bad-file` for a model or data that is missing or not whole, `unknown-name` for a missing column (names the
  * nearest), `bad-data` for a text among numbers, `conflict` for images given to a model of tables or the other way
@@ -208,9 +211,10 @@ function rowsOf({
   return Array.from({ length: n }, (_, i) => Array.from(data.subarray(i * width, (i + 1) * width)));
 }
 
-async function readRows(path: string, preprocessing: Preprocessing, options: PredictOptions): Promise<Raw> {
+async function readRows(path: string, preprocessing: Portable, options: PredictOptions): Promise<Raw> {
   const folder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
   if (preprocessing.kind === "text") return readTextRows(path, preprocessing);
+  if (preprocessing.kind === "graph") return readNodeRows(path, preprocessing);
   const images = folder || isImagePath(path);
   if (preprocessing.kind === "table" && images)
     throw mismatch(
@@ -239,6 +243,27 @@ async function readTableRows(path: string, pre: TablePreprocessing, options: Pre
   return {
     rows: table.shape[0],
     feeds: async (from, to) => columns.map((column) => rawColumn(table, column, from, to)),
+  };
+}
+
+async function readNodeRows(path: string, { nodes, column }: GraphPreprocessing): Promise<Raw> {
+  const table = await readRaw(path);
+  const numbers = new Map(nodes.map((name, i) => [name, i]));
+  const asked = textsOf(columnOf(table, column, "the names of the nodes")).map((name, row) => {
+    const number = numbers.get(name ?? "");
+    if (number !== undefined) return number;
+    throw new OckhamError(
+      "bad-data",
+      column,
+      `${table.where.row(row)}: ${JSON.stringify(name ?? "")} is no node of the graph that the model has learned`,
+      "ask about its nodes; a graph with others needs a model of its own",
+    );
+  });
+  return {
+    rows: asked.length,
+    feeds: async (from, to) => [
+      { dtype: "int32", shape: [to - from], data: Int32Array.from(asked.slice(from, to)) },
+    ],
   };
 }
 

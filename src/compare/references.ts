@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
-import { sizeOf } from "../array/ndarray.ts";
+import { type NdArray, rows, sizeOf } from "../array/ndarray.ts";
 import { OckhamError } from "../error.ts";
-import { type Dataset, type Estimator, mainInput } from "../kinds/index.ts";
+import { type Dataset, type Estimator, exampleShape } from "../kinds/index.ts";
 import { calibrated, scoresOf } from "./measure/scores.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Trial } from "./results.ts";
@@ -12,13 +12,19 @@ const mostNumbers = 2_000_000;
 
 /** The training rows a reference line gets. */
 export function referenceRows(train: Dataset): Dataset {
-  const width = train.vocabulary ?? sizeOf(mainInput(train).shape.slice(1));
+  const width = train.vocabulary ?? sizeOf(exampleShape(train));
   return inNumbers(first(train, Math.max(500, Math.floor(mostNumbers / width))));
 }
 
-/** Texts as numbers: the logarithm of 1 + how often each id stands in them, padding left out. */
+/**
+ * Examples as numbers. Texts: the logarithm of 1 + how often each id stands in them, padding left out. Nodes: their
+ * features, without the edges. Pairs: |u - v| and u v for the numbers u and v of their sides.
+ */
 function inNumbers(data: Dataset): Dataset {
-  const { vocabulary, size } = data;
+  const { vocabulary, size, graph } = data;
+  if (data.paired) return compared(data);
+  if (graph !== undefined)
+    return { ...data, inputs: { x: rows(graph.features, data.inputs.node.data as Int32Array) } };
   if (vocabulary === undefined) return data;
   const { ids, mask } = data.inputs;
   const tokens = ids.shape[1];
@@ -28,6 +34,30 @@ function inNumbers(data: Dataset): Dataset {
       x[Math.floor(at / tokens) * vocabulary + id]++;
   });
   return { ...data, inputs: { x: { dtype: "float32", shape: [size, vocabulary], data: x.map(Math.log1p) } } };
+}
+
+/** Pairs as numbers, by those of their things. */
+function compared({ paired, ...data }: Dataset): Dataset {
+  const apart = Object.entries(data.inputs).map(
+    ([
+      name,
+      {
+        shape: [n, , ...shape],
+        ...a
+      },
+    ]): [string, NdArray] => [name, { ...a, shape: [2 * n, ...shape] } as NdArray],
+  );
+  const singles = inNumbers({ ...data, size: 2 * data.size, inputs: Object.fromEntries(apart) });
+  const numbers = singles.inputs.x.data as Float32Array;
+  const width = numbers.length / (2 * data.size);
+  const x = new Float32Array(numbers.length);
+  for (let row = 0; row < data.size; row++)
+    for (let j = 0; j < width; j++) {
+      const [u, v] = [numbers[2 * row * width + j], numbers[(2 * row + 1) * width + j]];
+      x[2 * row * width + j] = Math.abs(u - v);
+      x[(2 * row + 1) * width + j] = u * v;
+    }
+  return { ...data, inputs: { x: { dtype: "float32", shape: [data.size, 2 * width], data: x } } };
 }
 
 /** "logistic", or "logistic (2551 rows)" where it does not get all training rows. */

@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { basename } from "node:path";
-import { partSizes, type Source, type SplitOptions } from "../data/index.ts";
+import { type Source, type SplitOptions, splitBy, splitSizes } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
-import { type Definition, mainInput, type Preprocessing, type Task } from "../kinds/index.ts";
+import { type Definition, exampleShape, type Preprocessing, type Task } from "../kinds/index.ts";
 import { packageFile } from "../root.ts";
 import { type Beginning, dataOf, membersOf } from "./begin.ts";
 import type { ModelOf, Shelf } from "./candidates.ts";
 import { metricsOf } from "./catalogue.ts";
+import { isStudiable } from "./measure/corruptions.ts";
 import { protocolOf } from "./protocol.ts";
 import type { Candidate, Chosen, Environment, ProtocolOf, Setting } from "./results.ts";
 import { checkForeign } from "./study/foreign.ts";
@@ -52,7 +53,7 @@ export const defaults = {
 } as const;
 
 /** The metric that names the winner unless told. */
-const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
+const usualScore: Readonly<Record<Exclude<Task, "none">, string>> = {
   classification: "accuracy",
   regression: "rmse",
   segmentation: "meanIou",
@@ -61,9 +62,15 @@ const usualScore: Readonly<Record<Exclude<Task, "pairs" | "none">, string>> = {
 
 /** What is not measured on data of this kind, and why. */
 const unmeasured = ({ kind }: Preprocessing, studied: boolean): string[] => {
-  if (kind !== "text") return [];
+  const why: Partial<Record<Preprocessing["kind"], string>> = {
+    text: "tokens are no numbers that could be moved a little",
+    sequence: "those that are known are for tables and images",
+    pair: "what moves one side of a pair changes what both are to each other",
+    graph: "the graph that a model has learned is the one it is asked about",
+  };
+  if (why[kind] === undefined) return [];
   const what = studied ? "Attacks are" : "Corruption, attacks and the detection of foreign data are";
-  return [`${what} not measured: tokens are no numbers that could be moved a little.`];
+  return [`${what} not measured: ${why[kind]}.`];
 };
 
 /** Rows that the fingerprint of the data looks at. */
@@ -76,7 +83,11 @@ function fingerprint(data: Source): string {
   const rows = Int32Array.from({ length: Math.ceil(data.size / step) }, (_, i) => i * step);
   const encoded = data.encode(data.fit(rows), rows);
   hash.update(JSON.stringify([data.name, data.size, data.classes]));
-  for (const array of [...Object.values(encoded.inputs), encoded.target]) {
+  for (const array of [
+    ...Object.values(encoded.inputs),
+    ...Object.values(encoded.graph ?? {}),
+    encoded.target,
+  ]) {
     const { buffer, byteOffset, byteLength } = array.data;
     hash.update(new Uint8Array(buffer, byteOffset, byteLength));
   }
@@ -148,13 +159,10 @@ export async function settingOf(
   const optimizer = await complete(members, request.optimizer ?? { id: defaults.optimizer, options: {} });
   const schedule = await complete(members, request.schedule ?? { id: defaults.schedule, options: {} });
   const epochs = request.epochs ?? defaults.epochs;
-  const [train, validation, test] = partSizes(
-    data.size - (data.test?.length ?? 0),
-    data.test === undefined ? split : { ...split, test: 0 },
-  );
+  const [train, validation, test] = splitSizes(data, split);
   const all = Int32Array.from({ length: data.size }, (_, i) => i);
   const preprocessing = data.fit(all);
-  const shape = mainInput(data.encode(preprocessing, all.slice(0, 1))).shape.slice(1);
+  const shape = exampleShape(data.encode(preprocessing, all.slice(0, 1)));
   return {
     version: versionOf(),
     data: {
@@ -174,8 +182,8 @@ export async function settingOf(
     split: {
       train,
       validation,
-      test: data.test?.length ?? test,
-      by: split.by ?? (data.time ? "time" : data.groups ? "group" : "random"),
+      test,
+      by: splitBy(data, split),
     },
     ...(protocol && { protocol }),
     candidates: request.candidates,
@@ -208,7 +216,7 @@ function studyOf(
       `a noise study trains once and measures; ${protocol.id} has measures of its own`,
       "leave one of them out",
     );
-  if (data.task === "segmentation" || data.task === "tokens")
+  if (data.task === "segmentation" || data.task === "tokens" || !isStudiable(preprocessing))
     throw new OckhamError(
       "conflict",
       "noise-study",

@@ -6,12 +6,12 @@ import {
   type Definition,
   hasClasses,
   type Model,
-  mainInput,
   type Optimizer,
   type Scalar,
   type Task,
+  thingShape,
 } from "../kinds/index.ts";
-import { nextToken } from "../nn/index.ts";
+import { nextToken, siamese } from "../nn/index.ts";
 import type { Host } from "../runtime/index.ts";
 import { fill, keyOf } from "../tensor/index.ts";
 import {
@@ -26,7 +26,7 @@ import {
 } from "../training/index.ts";
 import { type ModelOf, methodsOf, type Optioned, type Shelf } from "./candidates.ts";
 import { attackPoints } from "./measure/attacks.ts";
-import { isSpoilable, outsiders, spoiledBy } from "./measure/corruptions.ts";
+import { isSpoilable, isStudiable, outsiders, spoiledBy } from "./measure/corruptions.ts";
 import { hessian } from "./measure/curvature.ts";
 import { calibrated, headScore, known, type Predicted, scoresOf } from "./measure/scores.ts";
 import { tokenScores } from "./measure/tokens.ts";
@@ -87,8 +87,10 @@ export async function trainingOf(
 
 /** Throws `conflict` where the data ask for an answer a pixel and the model gives one an image, or the other way round. */
 function checkModel(model: Model, task: Task): void {
-  const one = fill([1, ...model.inputs.x], 0);
-  const pixels = model.apply(model.init(keyOf([0, 0])), { x: one }).prediction.shape.length > 2;
+  const one = Object.fromEntries(
+    Object.entries(model.inputs).map(([name, shape]) => [name, fill([1, ...shape], 0)]),
+  );
+  const pixels = model.apply(model.init(keyOf([0, 0])), one).prediction.shape.length > 2;
   if (pixels === (task === "segmentation")) return;
   throw new OckhamError(
     "conflict",
@@ -101,14 +103,13 @@ function checkModel(model: Model, task: Task): void {
 }
 
 /** The model for data of this shape. */
-export function modelFor({ task, vocabulary, classes, target, ...data }: Dataset, of: ModelOf): Model {
+export function modelFor(data: Dataset, of: ModelOf): Model {
+  const { task, vocabulary, graph, classes, target } = data;
   const outputs = hasClasses(task) ? classes.length : target.shape[1];
-  const model = of(
-    mainInput(data).shape.slice(1),
-    outputs,
-    vocabulary === undefined ? undefined : { task, vocabulary },
-  );
-  if (vocabulary === undefined) checkModel(model, task);
+  const masked = data.inputs.mask !== undefined;
+  const own = of(thingShape(data), outputs, { task, vocabulary, graph, masked });
+  const model = data.paired ? siamese(own, outputs) : own;
+  if (model.inputs.x !== undefined) checkModel(model, task);
   return model;
 }
 
@@ -221,7 +222,7 @@ async function measure(
   const classes = test.task === "classification";
   const calibration = classes ? calibrated(onValidation, validation, onTest, test) : undefined;
   const { scores, robustness, outside } =
-    study !== undefined
+    study !== undefined && isStudiable(pre)
       ? await measureStudy({ plan, values, test, pre, seed, host, predict, outside: study.outside })
       : await measureUsual(trained, prepared, seed, host, predict);
   const { spectra, ...weights } = await weightsOf(trained, prepared, host);

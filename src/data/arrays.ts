@@ -6,18 +6,22 @@ import { tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
 import { stem } from "./names.ts";
 import { imageSource } from "./pixels.ts";
-import type { ColumnTask, Source } from "./source.ts";
+import { sequenceSource } from "./sequences.ts";
+import { type ColumnTask, noTarget, type Source } from "./source.ts";
 import { makeTarget } from "./target.ts";
 
 export interface ArrayOptions {
   readonly name?: string;
   readonly task?: ColumnTask;
+  /** Whether `x` [n, steps, features] holds sequences; a third axis else means images. */
+  readonly sequence?: boolean;
 }
 
 /**
  * Two arrays as a source: `y` [n] or [n, 1], and `x` as a table [n, features] or images [n, height, width],
  * [n, channels, height, width] or else [n, height, width, channels] with 1 or 3 channels. Bytes are pixels from 0 to
- * 255; other pixels are taken as 0 to 1 where they lie there, else as 0 to 255.
+ * 255; other pixels are taken as 0 to 1 where they lie there, else as 0 to 255. With `sequence`, `x` [n, steps, features]
+ * are sequences, of which those that are shorter have `lengths` [n].
  *
  * Throws `bad-data`: shapes that do not fit, numbers that are not finite (NaN is a missing number in a table),
  * pixels out of range, and what is wrong with the target (see `makeTarget`).
@@ -26,7 +30,7 @@ export function arraySource(
   x: NdArray,
   y: NdArray,
   where: Where,
-  options: ArrayOptions & { readonly test?: Int32Array } = {},
+  options: ArrayOptions & { readonly test?: Int32Array; readonly lengths?: NdArray } = {},
 ): Source {
   const n = x.shape[0] ?? 0;
   if (sizeOf(y.shape) !== n || y.shape[0] !== n)
@@ -42,23 +46,25 @@ export function arraySource(
   );
   const name = options.name ?? stem(where.path);
   const described = { name, target: made.target, ...(options.test && { test: options.test }) };
+  if (options.sequence) {
+    const [, steps, width] = x.shape;
+    if (x.shape.length !== 3)
+      throw bad(
+        where.path,
+        `x of shape [${x.shape}] holds no sequences`,
+        "give x of shape [n, steps, features]",
+      );
+    const found = featuresOf({ ...x, shape: [n * steps, width] } as NdArray, where);
+    const lengths = lengthsOf(options.lengths, n, steps, where);
+    const rows = Array.from(lengths, (length, i) => Int32Array.from({ length }, (_, t) => i * steps + t));
+    const notes = [`${n} sequences, ${width} columns.`, ...made.notes, ...found.notes];
+    const ofSteps = tableSource({ name, target: noTarget(n * steps) }, found.features);
+    return sequenceSource({ ...described, notes }, ofSteps, rows, steps);
+  }
   if (x.shape.length === 2) {
-    const width = x.shape[1];
-    const data = numbers(x, where, "x");
-    const columns = Array.from({ length: width }, (_, j) => ({
-      kind: "number" as const,
-      name: `x${j + 1}`,
-      values: Float64Array.from({ length: n }, (_, row) => data[row * width + j]),
-      notes: [],
-    }));
-    const made2 = makeFeatures(
-      columns,
-      Int32Array.from({ length: n }, (_, row) => row),
-      [],
-    );
-    const notes = [`${n} rows, ${width} columns.`, ...made.notes, ...made2.notes];
-    if (made2.features.length === 0) throw bad(where.path, "no column of x varies", "give columns that vary");
-    return tableSource({ ...described, notes }, made2.features);
+    const found = featuresOf(x, where);
+    const notes = [`${n} rows, ${x.shape[1]} columns.`, ...made.notes, ...found.notes];
+    return tableSource({ ...described, notes }, found.features);
   }
   const { shape, data } = pixels(x, where);
   const full = fullBrightness(data, x.dtype, where);
@@ -69,8 +75,41 @@ export function arraySource(
   return imageSource({ ...described, notes }, { shape, data, full });
 }
 
+/** The columns of x [rows, width] that vary. */
+function featuresOf(x: NdArray, where: Where): ReturnType<typeof makeFeatures> {
+  const [n, width] = x.shape;
+  const data = numbers(x, where, "x");
+  const columns = Array.from({ length: width }, (_, j) => ({
+    kind: "number" as const,
+    name: `x${j + 1}`,
+    values: Float64Array.from({ length: n }, (_, row) => data[row * width + j]),
+    notes: [],
+  }));
+  const made = makeFeatures(
+    columns,
+    Int32Array.from({ length: n }, (_, row) => row),
+    [],
+  );
+  if (made.features.length === 0) throw bad(where.path, "no column of x varies", "give columns that vary");
+  return made;
+}
+
+/** Steps of each sequence; all where nobody says so. */
+function lengthsOf(given: NdArray | undefined, n: number, steps: number, where: Where): Int32Array {
+  if (given === undefined) return new Int32Array(n).fill(steps);
+  const lengths = Float64Array.from(given.data as never, Number);
+  const wrong = lengths.findIndex((length) => !Number.isInteger(length) || length < 1 || length > steps);
+  if (lengths.length !== n || wrong >= 0)
+    throw bad(
+      wrong < 0 ? where.path : where.row(wrong),
+      wrong < 0 ? `lengths of shape [${given.shape}] for ${n} sequences` : `lengths holds ${lengths[wrong]}`,
+      `give every sequence a whole number from 1 to ${steps}`,
+    );
+  return Int32Array.from(lengths);
+}
+
 /**
- * The bytes of a `.npz` file with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`; capitals do not
+ * The bytes of a `.npz` file with `x` and `y` (and of sequences `lengths`), or with `x_train`, `y_train`, `x_test` and `y_test`; capitals do not
  * matter. Errors call it `path`.
  */
 export function npzSource(bytes: Uint8Array, path: string, options: ArrayOptions = {}): Source {
@@ -78,7 +117,8 @@ export function npzSource(bytes: Uint8Array, path: string, options: ArrayOptions
   const byName = new Map(Object.entries(arrays).map(([name, a]) => [name.toLowerCase(), a]));
   const pair = (suffix: string) => [byName.get(`x${suffix}`), byName.get(`y${suffix}`)];
   const [x, y] = pair("");
-  if (x && y) return arraySource(x, y, rowsOf(path), options);
+  const lengths = byName.get("lengths");
+  if (x && y) return arraySource(x, y, rowsOf(path), { ...options, ...(lengths && { lengths }) });
   const [xTrain, yTrain] = pair("_train");
   const [xTest, yTest] = pair("_test");
   if (!(xTrain && yTrain && xTest && yTest))

@@ -42,15 +42,7 @@ export function tableSource(description: Description, features: readonly Feature
   const size = rowsOfTarget(target);
 
   const learn = (train: Int32Array): Preprocessing => {
-    const columns: Column[] = [];
-    let at = 0;
-    for (const feature of features) {
-      const column =
-        feature.kind === "number" ? fitNumber(feature, train, at) : fitCategory(feature, train, at);
-      if (column === undefined) continue;
-      columns.push(column);
-      at += column.width;
-    }
+    const columns = fitColumns(features, train);
     if (columns.length === 0)
       throw new OckhamError(
         "bad-data",
@@ -67,6 +59,20 @@ export function tableSource(description: Description, features: readonly Feature
   };
 
   return makeSource(description, size, learn, inputs);
+}
+
+/** What is learned of each column from the training rows; none of those that are constant or empty there. */
+export function fitColumns(features: readonly Feature[], train: Int32Array): Column[] {
+  const columns: Column[] = [];
+  let at = 0;
+  for (const feature of features) {
+    const column =
+      feature.kind === "number" ? fitNumber(feature, train, at) : fitCategory(feature, train, at);
+    if (column === undefined) continue;
+    columns.push(column);
+    at += column.width;
+  }
+  return columns;
 }
 
 /** The rows as float32 [rows, features]. Throws `conflict` when a learned column is not there or of another kind. */

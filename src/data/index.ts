@@ -2,15 +2,19 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { nearest, OckhamError } from "../error.ts";
 import { readNpyPair, readNpzSource } from "./arrayFiles.ts";
+import type { ArrayOptions } from "./arrays.ts";
 import { listed } from "./cells.ts";
 import type { FetchOptions } from "./fetched.ts";
 import { fetchDataset, fetchedDatasets } from "./fetched.ts";
 import { checkFile, listFolder } from "./files.ts";
+import { readGraph } from "./graphFiles.ts";
 import { idxSource } from "./idx.ts";
 import { readIdxPart } from "./idxFiles.ts";
 import { type ImageOptions, readImages } from "./images.ts";
 import { badFile, plainName } from "./names.ts";
+import { readPairs } from "./pairFiles.ts";
 import { isTablePath } from "./raw.ts";
+import { readSequences } from "./sequenceFiles.ts";
 import { datasets, type Listing, loadDataset } from "./shipped.ts";
 import type { Source } from "./source.ts";
 import { readTable, tableColumns } from "./table.ts";
@@ -23,27 +27,36 @@ export { readNpyPair, readNpzSource } from "./arrayFiles.ts";
 export { type ArrayOptions, arraySource, npzSource } from "./arrays.ts";
 export { type BagOptions, inBags } from "./bags.ts";
 export { encodeColumns, type Feature, tableSource } from "./columns.ts";
+export { type CommunityOptions, communities } from "./communities.ts";
 export { type CsvOptions, csvSource } from "./csv.ts";
 export { cacheFolder } from "./download.ts";
 export { type FetchOptions, fetchDataset, fetchedDatasets } from "./fetched.ts";
+export { readGraph } from "./graphFiles.ts";
+export { type GraphOptions, type Nodes, nodeSource } from "./graphs.ts";
 export { type IdxPart, idxPart, idxSource, readIdx } from "./idx.ts";
 export { readIdxFile, readIdxPart } from "./idxFiles.ts";
 export { type ImageOptions, readImages } from "./images.ts";
 export { readMasks } from "./masks.ts";
 export { withLabelNoise, withNoisyTarget } from "./noise.ts";
+export { readImagePairs, readPairs } from "./pairFiles.ts";
+export { type PairOptions, pairSource } from "./pairs.ts";
 export { imageSource, type Pixels } from "./pixels.ts";
 export { asReconstruction } from "./reconstruction.ts";
 export { readFeatures } from "./rows.ts";
+export { readSequences } from "./sequenceFiles.ts";
+export { type SequenceTableOptions, sequenceSource } from "./sequences.ts";
 export { type ShapeOptions, shapes } from "./shapes.ts";
 export { datasets, type Listing, loadDataset } from "./shipped.ts";
 export type { Description, Origin, Source, Target } from "./source.ts";
-export { partSizes, type Split, type SplitOptions, split } from "./split.ts";
+export { partSizes, type Split, type SplitOptions, split, splitBy, splitSizes } from "./split.ts";
 export { readTable, tableColumns } from "./table.ts";
 export type { TableOptions } from "./tabular.ts";
 export * from "./text/index.ts";
 export { type ReadTextOptions, readTexts } from "./text/read.ts";
 export { readTokenizer } from "./text/tokenizerFile.ts";
 export { gaussianClusters, sparseRegression, spirals, type ToyOptions, twoMoons } from "./toy.ts";
+export { twins } from "./twins.ts";
+export { waves } from "./waves.ts";
 
 /** What may be said about data of any kind; what a kind has no use for is refused. */
 export interface OpenOptions
@@ -52,6 +65,14 @@ export interface OpenOptions
     FetchOptions {
   /** Of the toy problems; default 0. */
   readonly seed?: number;
+  /** The edges of a graph whose nodes are the rows of the table: another table. */
+  readonly edges?: string;
+  /** The column with the nodes' names: `id` where there is one, else the first, unless told. */
+  readonly id?: string;
+  /** The column that says which sequence a row of a table is a step of; true for arrays of sequences. */
+  readonly sequence?: string | true;
+  /** Rows of a table are pairs: columns left_... and right_... */
+  readonly pairs?: boolean;
   /** The column of a table that holds texts; true for plain texts. */
   readonly text?: string | true;
   /** A tokenizer by name (characters, words, bytes), or one of one's own. */
@@ -67,7 +88,8 @@ export function knownNames(): string[] {
  * Data by name or path: a shipped set, a fetched set, a toy problem; a table (.csv, .tsv, .parquet, .json,
  * .ndjson, or .gz of one; needs `target`); .npz, or a folder with x.npy and y.npy; an IDX file of images with
  * the file of its labels beside it; a folder of images; with `text`, a table's column of texts, a .txt file or a folder
- * of them. A name wins over a file that is called the same: write
+ * of them; with `edges`, the nodes of a graph; with `pairs`, rows that are pairs; with `sequence`,
+ * rows that are steps of sequences. A name wins over a file that is called the same: write
  * ./digits for the file.
  *
  * Throws `unknown-name` where there is neither such a name nor such a file, with the nearest one;
@@ -104,8 +126,9 @@ const textOptions = ["tokenizer", "tokens", "vocabulary"] as const;
 async function openFolder(folder: string, options: OpenOptions): Promise<Source> {
   const names = await listFolder(folder);
   if (names.includes("x.npy") && names.includes("y.npy")) {
-    allow(folder, options, ["name", "task"]);
-    return readNpyPair(join(folder, "x.npy"), join(folder, "y.npy"), { name: basename(folder), ...options });
+    allow(folder, options, ["name", "task", "sequence"]);
+    const own = { name: basename(folder), ...arrayOptions(options) };
+    return readNpyPair(join(folder, "x.npy"), join(folder, "y.npy"), own);
   }
   const train = names.find((name) => /^train.*images.*ubyte(\.gz)?$/.test(name));
   if (train !== undefined) return openIdx(join(folder, train), { name: basename(folder), ...options });
@@ -113,19 +136,35 @@ async function openFolder(folder: string, options: OpenOptions): Promise<Source>
   return readImages(folder, options);
 }
 
+/** Options for arrays. Throws `bad-option` for a column, which they do not have. */
+function arrayOptions({ name, task, sequence }: OpenOptions): ArrayOptions {
+  if (typeof sequence === "string")
+    throw new OckhamError(
+      "bad-option",
+      "sequence",
+      `arrays have no column ${JSON.stringify(sequence)}`,
+      "say only that they are sequences: x of shape [n, steps, features]",
+    );
+  return {
+    ...(name !== undefined && { name }),
+    ...(task !== undefined && { task }),
+    ...(sequence && { sequence }),
+  };
+}
+
 async function openFile(path: string, options: OpenOptions): Promise<Source> {
   await checkFile(path);
   const name = plainName(path);
   if (name.endsWith(".npz")) {
-    allow(path, options, ["name", "task"]);
-    return readNpzSource(path, options);
+    allow(path, options, ["name", "task", "sequence"]);
+    return readNpzSource(path, arrayOptions(options));
   }
   if (name.endsWith(".npy")) {
     const beside = join(dirname(path), "y.npy");
     if (basename(path) !== "x.npy")
       throw badFile(path, "is one array", "give a folder with x.npy and y.npy, or an .npz");
-    allow(path, options, ["name", "task"]);
-    return readNpyPair(path, beside, options);
+    allow(path, options, ["name", "task", "sequence"]);
+    return readNpyPair(path, beside, arrayOptions(options));
   }
   if (/images.*idx\d-ubyte/.test(name)) return openIdx(path, options);
   if (!isTablePath(path))
@@ -139,6 +178,7 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
     "group",
     "domain",
     "time",
+    "split",
     "drop",
     "keep",
     "task",
@@ -146,9 +186,12 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
     "name",
     "missing",
     "categories",
+    "pairs",
+    ...(typeof options.sequence === "string" ? (["sequence", "tokens"] as const) : []),
+    ...(options.edges === undefined ? [] : (["edges", "id"] as const)),
     ...(options.text === undefined ? [] : (["text", ...textOptions] as const)),
   ]);
-  const { target, text, tokenizer, tokens, vocabulary, ...rest } = options;
+  const { target, text, tokenizer, tokens, vocabulary, edges, pairs, sequence, ...rest } = options;
   if (target === undefined) {
     const columns = await tableColumns(path);
     throw new OckhamError(
@@ -158,9 +201,23 @@ async function openFile(path: string, options: OpenOptions): Promise<Source> {
       `give target, one of ${listed(columns)}`,
     );
   }
-  if (typeof text !== "string") return readTable(path, { ...rest, target });
-  return readTable(path, { ...rest, target, text, texts: { tokenizer, tokens, vocabulary } });
+  if (edges !== undefined) {
+    for (const name of ["test", "text", "pairs"] as const)
+      if (options[name] !== undefined) throw clash(name, "edges", "all nodes are in one table of columns");
+    return readGraph(path, edges, { ...rest, target });
+  }
+  if (typeof sequence === "string") {
+    for (const name of ["test", "text", "pairs"] as const)
+      if (options[name] !== undefined) throw clash(name, "sequence", "rows are steps");
+    return readSequences(path, { ...rest, target, sequence, tokens });
+  }
+  const read = pairs === true ? readPairs : readTable;
+  if (typeof text !== "string") return read(path, { ...rest, target });
+  return read(path, { ...rest, target, text, texts: { tokenizer, tokens, vocabulary } });
 }
+
+const clash = (name: string, other: string, why: string) =>
+  new OckhamError("conflict", name, `${name} and ${other} do not go together: ${why}`, `leave ${name} out`);
 
 /** Images with their labels, and the test images where they lie beside. */
 async function openIdx(images: string, options: OpenOptions): Promise<Source> {

@@ -35,6 +35,19 @@ export const textsOf = (column: RawColumn): (string | null)[] =>
     ? column.cells
     : Array.from(column.values, (value) => (Number.isNaN(value) ? null : String(value)));
 
+/** Some rows of a table, as a table. */
+export const picked = (table: RawTable, rows: Int32Array): RawTable => ({
+  ...table,
+  rows: rows.length,
+  where: { path: table.path, row: (row) => table.where.row(rows[row]) },
+  columns: table.columns.map(
+    (column): RawColumn =>
+      column.kind === "text"
+        ? { ...column, cells: Array.from(rows, (row) => column.cells[row]) }
+        : { ...column, values: Float64Array.from(rows, (row) => column.values[row]) },
+  ),
+});
+
 /** The rows of a second file below those of the first, by column name; further columns of the second are left. */
 export function stacked(upper: RawTable, lower: RawTable): RawTable {
   const columns = upper.columns.map((column): RawColumn => {

@@ -2,7 +2,7 @@ import { stream } from "../array/random.ts";
 import { OckhamError } from "../error.ts";
 import { imageSource } from "./pixels.ts";
 import type { Source } from "./source.ts";
-import type { ToyOptions } from "./toy.ts";
+import type { ToyOptions } from "./toyOptions.ts";
 
 const classes = ["background", "disc", "square", "triangle"] as const;
 

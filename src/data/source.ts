@@ -10,6 +10,13 @@ export interface Origin {
   readonly licence: string;
 }
 
+/** Row numbers of the three parts, none in two of them. By time: in order of time; else ascending. */
+export interface Split {
+  readonly train: Int32Array;
+  readonly validation: Int32Array;
+  readonly test: Int32Array;
+}
+
 /**
  * Everything that was read, before any split. `fit` learns the preprocessing on the rows it is given and no
  * others; `encode` turns any rows into numbers with it.
@@ -35,6 +42,8 @@ export interface Source {
   readonly time?: Float64Array;
   /** Rows that came as test rows: a file or folder of their own. */
   readonly test?: Int32Array;
+  /** The parts that the data say themselves, the same for every seed. */
+  readonly parts?: Split;
   /** Throws `bad-data` when the rows leave nothing to learn from, `bad-option` when `train` is empty. */
   fit(train: Int32Array): Preprocessing;
   /** Throws `conflict` when the preprocessing was learned on data with other columns, pixels or classes. */
@@ -63,6 +72,13 @@ export type Target =
       readonly size: readonly [number, number];
     };
 
+/** A target for what has none of its own, but only as part of an example. */
+export const noTarget = (n: number): Target => ({
+  task: "regression",
+  name: "none",
+  values: new Float64Array(n),
+});
+
 /** How many rows it has. */
 export const rowsOfTarget = (target: Target): number => {
   if (target.task === "classification") return target.labels.length;
@@ -80,6 +96,7 @@ export interface Description {
   readonly domains?: Int32Array;
   readonly time?: Float64Array;
   readonly test?: Int32Array;
+  readonly parts?: Split;
 }
 
 /** A source from its description and the two functions that depend on what kind of data it holds. */
@@ -89,7 +106,7 @@ export function makeSource(
   learn: (train: Int32Array) => Preprocessing,
   inputs: (preprocessing: Preprocessing, rows: Int32Array) => Dataset["inputs"],
 ): Source {
-  const { name, target, notes = [], origin, groups, domains, time, test } = description;
+  const { name, target, notes = [], origin, groups, domains, time, test, parts } = description;
   const classes = "classes" in target ? target.classes : [];
   return {
     name,
@@ -104,6 +121,7 @@ export function makeSource(
     ...(domains && { domains }),
     ...(time && { time }),
     ...(test && { test }),
+    ...(parts && { parts }),
     fit(train) {
       if (train.length === 0)
         throw new OckhamError(

@@ -1,22 +1,17 @@
 import { type Stream, stream } from "../array/random.ts";
 import { OckhamError } from "../error.ts";
 import { allotGroups, type Sizes } from "./groups.ts";
-import type { Source } from "./source.ts";
+import type { Source, Split } from "./source.ts";
 
-/** Row numbers of the three parts, none in two of them. By time: in order of time; else ascending. */
-export interface Split {
-  readonly train: Int32Array;
-  readonly validation: Int32Array;
-  readonly test: Int32Array;
-}
+export type { Split } from "./source.ts";
 
 export interface SplitOptions {
   /** Below 1 a share of the rows, from 1 on a count. */
   readonly train?: number;
   readonly validation?: number;
   readonly test?: number;
-  /** Default: "time" where the source knows the time, else "group" where it knows groups, else "random". */
-  readonly by?: "random" | "group" | "time";
+  /** Default: "given" where the source has parts, else "time" where it knows the time, "group" where groups, "random". */
+  readonly by?: "random" | "group" | "time" | "given";
 }
 
 const parts = ["train", "validation", "test"] as const;
@@ -29,13 +24,15 @@ const usual: Sizes = [0.6, 0.2, 0.2];
  * part. Random: stratified for classification, each class in proportion and, where it has enough rows, in every
  * part. Group: no group in two parts. Time: training before validation before test, rows of the same time
  * together; where fewer rows are asked for than there are, the latest are used. A source with test rows of its
- * own keeps them as test; sizes then mean the other rows, but `test` a selection of the test rows.
+ * own keeps them as test; sizes then mean the other rows, but `test` a selection of the test rows. A source with parts of
+ * its own keeps these.
  *
  * Throws `bad-option` for sizes that do not fit, `bad-data` where the rows cannot be parted as asked,
  * `conflict` where the source has no groups or no time, or its own test rows share groups with the others.
  */
 export function split(source: Source, seed: number, options: SplitOptions = {}): Split {
-  const by = options.by ?? (source.time ? "time" : source.groups ? "group" : "random");
+  const by = splitBy(source, options);
+  if (by === "given") return givenParts(source, options);
   const random = stream(seed).split("split");
   const own = new Set(source.test ?? []);
   const pool = Int32Array.from({ length: source.size }, (_, row) => row).filter((row) => !own.has(row));
@@ -46,6 +43,41 @@ export function split(source: Source, seed: number, options: SplitOptions = {}):
     source.test === undefined ? chosen : { ...chosen, test: ownTest(source, options.test, random) };
   check(source, result, by);
   return result;
+}
+
+/** How a source is split. */
+export function splitBy(
+  { parts, time, groups }: Source,
+  { by }: SplitOptions,
+): NonNullable<SplitOptions["by"]> {
+  return by ?? (parts ? "given" : time ? "time" : groups ? "group" : "random");
+}
+
+/** The sizes of the parts. Throws as `split` does for sizes that do not fit. */
+export function splitSizes(source: Source, options: SplitOptions): Sizes {
+  if (splitBy(source, options) === "given") {
+    const { train, validation, test } = givenParts(source, options);
+    return [train.length, validation.length, test.length];
+  }
+  const own = source.test?.length;
+  const [train, validation, test] = partSizes(
+    source.size - (own ?? 0),
+    own === undefined ? options : { ...options, test: 0 },
+  );
+  return [train, validation, own ?? test];
+}
+
+function givenParts(source: Source, options: SplitOptions): Split {
+  const asked = parts.find((part) => options[part] !== undefined);
+  if (source.parts !== undefined && asked === undefined) return source.parts;
+  if (asked === undefined)
+    throw new OckhamError(
+      "conflict",
+      source.name,
+      `${source.name} has no parts of its own`,
+      "split at random",
+    );
+  throw badSize(asked, `${source.name} says itself which rows are for ${asked}`, "leave the size out");
 }
 
 /** Sizes in rows from shares and counts; what is not given shares what is left as 60 : 20 : 20. */

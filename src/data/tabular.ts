@@ -3,7 +3,7 @@ import { counted, type Reading, type TypedColumn, typed, type Where } from "./ce
 import { coded, tableSource } from "./columns.ts";
 import { makeFeatures } from "./features.ts";
 import { columnOf, decimalComma, type RawTable, stacked, textsOf } from "./rawTable.ts";
-import type { ColumnTask, Origin, Source } from "./source.ts";
+import type { ColumnTask, Description, Origin, Source, Split } from "./source.ts";
 import { makeTarget } from "./target.ts";
 import { type TextOptions, textSource } from "./text/sources.ts";
 
@@ -16,6 +16,8 @@ export interface TableOptions extends Reading {
   readonly domain?: string;
   /** When each row happened: a column of numbers or dates. The column is no input. */
   readonly time?: string;
+  /** Which part each row is in: a column of train, validation and test; rows with an empty cell are in none. No input. */
+  readonly split?: string;
   /** Columns to leave out. */
   readonly drop?: readonly string[];
   /** Columns to use though they look like row numbers or names. */
@@ -32,13 +34,28 @@ export interface TableOptions extends Reading {
   readonly texts?: TextOptions;
 }
 
-/** A table as a source, and the rows of another below it for testing: see `readTable`. `name` is for where none is given. */
-export function sourceOf(
+/** A table whose columns have their types and roles. */
+export interface Roles {
+  readonly table: RawTable;
+  /** Those that have a type, by name: all, but for columns to drop and what stands beside texts. */
+  readonly columns: ReadonlyMap<string, TypedColumn>;
+  /** Names of those without a role. */
+  readonly inputs: readonly string[];
+  /** Those with a target, and a column in them. */
+  readonly rows: Int32Array;
+  column(name: string): TypedColumn;
+  /** The description of a source of these rows; what became of the inputs is among its notes. */
+  description(aboutInputs: readonly string[]): Description;
+}
+
+/** The roles that columns were given: see `readTable`. `name` is for where none is given, `noun` what rows are called. */
+export function rolesOf(
   main: RawTable,
   test: RawTable | undefined,
   options: TableOptions,
   name: string,
-): Source {
+  noun = "row",
+): Roles {
   checkRoles(main, options);
   const table = test === undefined ? main : stacked(main, test);
   const columns = typedColumns(table, options);
@@ -46,47 +63,62 @@ export function sourceOf(
   const where: Where = { path: main.path, row: (row) => table.where.row(kept.rows[row]) };
   const column = (name: string) => picked(columns.get(name)!, kept.rows);
   const { target, notes: aboutTarget } = makeTarget(column(options.target), options.task, where);
-  const roles = [options.target, options.group, options.domain, options.time];
-  const inputs = [...columns.keys()].filter((name) => !roles.includes(name)).map(column);
-  const { text } = options;
-  const { features, notes: aboutFeatures } =
-    text === undefined
-      ? makeFeatures(inputs, kept.rows, options.keep ?? [])
-      : { features: [], notes: [`${JSON.stringify(text)} holds the texts; no other column is an input.`] };
-  if (text === undefined && features.length === 0) throw noInputs(table);
+  const roles = [options.target, options.group, options.domain, options.time, options.split];
   const notes = [
-    `${counted(table.rows, "row")}, ${counted(table.columns.length, "column")}.`,
+    `${counted(table.rows, noun)}, ${counted(table.columns.length, "column")}.`,
     ...table.notes,
     ...aboutTarget,
     ...kept.notes,
     ...[...columns.values()].flatMap((one) => one.notes),
-    ...aboutFeatures,
-    ...aboutRoles(options),
   ];
-  const description = {
+  const about = {
     name: options.name ?? name,
     target,
-    notes,
     ...(options.origin && { origin: options.origin }),
     ...(options.group !== undefined && { groups: groupNumbers(column(options.group), where) }),
     ...(options.domain !== undefined && { domains: groupNumbers(column(options.domain), where) }),
     ...(options.time !== undefined && { time: times(column(options.time), where) }),
+    ...(options.split !== undefined && { parts: partsOf(column(options.split), where) }),
     ...(test !== undefined && { test: testRows(kept.rows, main.rows, test.path) }),
   };
-  if (text === undefined) return tableSource(description, features);
+  return {
+    table,
+    columns,
+    inputs: [...columns.keys()].filter((name) => !roles.includes(name)),
+    rows: kept.rows,
+    column,
+    description: (aboutInputs) => ({ ...about, notes: [...notes, ...aboutInputs, ...aboutRoles(options)] }),
+  };
+}
+
+/** A table as a source, and the rows of another below it for testing: see `readTable`. `name` is for where none is given. */
+export function sourceOf(
+  main: RawTable,
+  test: RawTable | undefined,
+  options: TableOptions,
+  name: string,
+): Source {
+  const { table, inputs, rows, column, description } = rolesOf(main, test, options, name);
+  const { text } = options;
+  if (text === undefined) {
+    const { features, notes } = makeFeatures(inputs.map(column), rows, options.keep ?? []);
+    if (features.length === 0) throw noInputs(table);
+    return tableSource(description(notes), features);
+  }
   const cells = textsOf(columnOf(table, text, "the texts"));
-  const texts = Array.from(kept.rows, (row) => cells[row] ?? "");
-  return textSource(description, texts, { ...options.texts, column: text });
+  const texts = Array.from(rows, (row) => cells[row] ?? "");
+  const notes = [`${JSON.stringify(text)} holds the texts; no other column is an input.`];
+  return textSource(description(notes), texts, { ...options.texts, column: text });
 }
 
 function typedColumns(table: RawTable, options: TableOptions): Map<string, TypedColumn> {
   const asTexts = [
     ...(options.categories ?? []),
-    ...[options.group, options.domain].filter((name) => name !== undefined),
+    ...[options.group, options.domain, options.split].filter((name) => name !== undefined),
     ...(options.task === "classification" ? [options.target] : []),
   ];
   // beside texts, only the columns that have a role are read
-  const roles = [options.target, options.group, options.domain, options.time];
+  const roles = [options.target, options.group, options.domain, options.time, options.split];
   const used = table.columns.filter(({ name }) =>
     options.text === undefined ? !options.drop?.includes(name) : roles.includes(name),
   );
@@ -95,8 +127,8 @@ function typedColumns(table: RawTable, options: TableOptions): Map<string, Typed
 }
 
 function checkRoles(table: RawTable, options: TableOptions): void {
-  const { target, group, domain, time, text } = options;
-  const roles = Object.entries({ target, group, domain, time, text });
+  const { target, group, domain, time, split, text } = options;
+  const roles = Object.entries({ target, group, domain, time, split, text });
   const lists = { drop: options.drop, keep: options.keep, categories: options.categories };
   for (const [role, name] of roles) if (name !== undefined) columnOf(table, name, role);
   for (const [role, names] of Object.entries(lists))
@@ -153,11 +185,49 @@ const noInputs = (table: RawTable) =>
       : "keep columns with `keep`, or leave fewer out with `drop`",
   );
 
-const aboutRoles = ({ group, domain, time }: TableOptions): string[] => [
+const aboutRoles = ({ group, domain, time, split }: TableOptions): string[] => [
+  ...(split === undefined ? [] : [`${JSON.stringify(split)} says which part a row is in and is no input.`]),
   ...(group === undefined ? [] : [`${JSON.stringify(group)} groups the rows and is no input.`]),
   ...(domain === undefined ? [] : [`${JSON.stringify(domain)} names the groups and is no input.`]),
   ...(time === undefined ? [] : [`${JSON.stringify(time)} orders the rows in time and is no input.`]),
 ];
+
+const partNames: Readonly<Record<string, keyof Split>> = {
+  train: "train",
+  training: "train",
+  val: "validation",
+  valid: "validation",
+  validation: "validation",
+  test: "test",
+  testing: "test",
+};
+
+function partsOf(column: TypedColumn, where: Where): Split {
+  const rows: Record<keyof Split, number[]> = { train: [], validation: [], test: [] };
+  const cells = column.kind === "text" ? column.cells : [];
+  cells.forEach((cell, row) => {
+    if (cell === null) return;
+    const part = partNames[cell.toLowerCase()];
+    if (part === undefined)
+      throw new OckhamError(
+        "bad-data",
+        column.name,
+        `${where.row(row)}: column ${JSON.stringify(column.name)} holds ${JSON.stringify(cell)}, which is no part`,
+        "write train, validation or test, or nothing for a row in no part",
+      );
+    rows[part].push(row);
+  });
+  for (const part of Object.keys(rows) as (keyof Split)[])
+    if (rows[part].length === 0)
+      throw new OckhamError(
+        "bad-data",
+        column.name,
+        `${where.path}: column ${JSON.stringify(column.name)} has no row for ${part}`,
+        "give every part some rows, or leave the column out to have parts drawn",
+      );
+  const of = (part: keyof Split) => Int32Array.from(rows[part]);
+  return { train: of("train"), validation: of("validation"), test: of("test") };
+}
 
 function groupNumbers(column: TypedColumn, where: Where): Int32Array {
   const { codes } = coded(column.kind === "text" ? column.cells : []);

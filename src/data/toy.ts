@@ -1,18 +1,12 @@
-import { type Stream, stream } from "../array/random.ts";
-import { OckhamError } from "../error.ts";
 import { type Feature, tableSource } from "./columns.ts";
+import { communities } from "./communities.ts";
 import { shapes } from "./shapes.ts";
 import type { Source, Target } from "./source.ts";
+import { start, type ToyOptions, whole } from "./toyOptions.ts";
+import { twins } from "./twins.ts";
+import { waves } from "./waves.ts";
 
-/** A problem of n rows in two or more made-up columns. */
-export interface ToyOptions {
-  /** Rows; default 500. */
-  readonly n?: number;
-  /** Default 0. */
-  readonly seed?: number;
-  /** Standard deviation of the normal noise added to each input (to the target, for regression). */
-  readonly noise?: number;
-}
+export type { ToyOptions } from "./toyOptions.ts";
 
 /** Two interleaving half circles of radius 1, (cos t, sin t) and (1 - cos t, 1/2 - sin t), t from 0 to pi; noise 0.2. */
 export function twoMoons({ n = 500, seed = 0, noise = 0.2 }: ToyOptions = {}): Source {
@@ -99,6 +93,9 @@ export const toys: ReadonlyMap<string, (options?: ToyOptions) => Source> = new M
   ["clusters", gaussianClusters],
   ["sparse-regression", sparseRegression],
   ["shapes", shapes],
+  ["communities", communities],
+  ["twins", twins],
+  ["waves", waves],
 ]);
 
 /** Classes in turn, so that they are of equal size; each row's point is drawn after its class. */
@@ -115,17 +112,3 @@ function planar(name: string, n: number, classes: number, point: (label: number)
 
 const named = (columns: readonly Float64Array[]): Feature[] =>
   columns.map((values, j) => ({ kind: "number", name: `x${j + 1}`, values }));
-
-function start(name: string, n: number, noise: number, seed: number): Stream {
-  whole("n", n, 10);
-  if (!(noise >= 0 && noise < Infinity)) throw bad("noise", noise, "a number of at least 0");
-  return stream(seed).split(name);
-}
-
-function whole(option: string, value: number, least: number, most = 1e7): void {
-  if (!Number.isInteger(value) || value < least || value > most)
-    throw bad(option, value, `a whole number from ${least} to ${most}`);
-}
-
-const bad = (option: string, value: number, range: string) =>
-  new OckhamError("bad-option", option, `${option} cannot be ${value}`, `give ${range}`);

@@ -4,6 +4,7 @@ export * from "./definition.ts";
 export * from "./estimator.ts";
 export * from "./experiment.ts";
 export * from "./gradient.ts";
+export * from "./graph.ts";
 export * from "./loss.ts";
 export * from "./method.ts";
 export * from "./model.ts";

@@ -54,6 +54,8 @@ export interface Model {
   /** Shape of one example by input name, and the size of the prediction. */
   readonly inputs: Readonly<Record<string, readonly number[]>>;
   readonly outputs: number;
+  /** Whether examples are pairs, whose sides have an axis of two of their own after the first in inputs and activations. */
+  readonly paired?: boolean;
   /** Initial values of all leaves, buffers too. */
   init(key: Key): Params;
   apply(weights: Params, inputs: Inputs, options?: ApplyOptions): Outputs;

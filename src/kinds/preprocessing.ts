@@ -63,4 +63,31 @@ export type Preprocessing =
       /** Empty for regression, and for texts that are continued. */
       readonly classes: readonly string[];
       readonly targetScale: readonly TargetScale[];
+    }
+  | {
+      readonly kind: "sequence";
+      /** Of a step; its target stands for none. */
+      readonly of: Preprocessing;
+      /** Steps that an example has: longer sequences are cut, shorter ones filled up. */
+      readonly steps: number;
+      readonly target: string;
+      readonly classes: readonly string[];
+      readonly targetScale: readonly TargetScale[];
+    }
+  | {
+      readonly kind: "pair";
+      /** Of the things of both sides; its target stands for none. */
+      readonly of: Preprocessing;
+      readonly target: string;
+      readonly classes: readonly string[];
+      readonly targetScale: readonly TargetScale[];
+    }
+  | {
+      readonly kind: "graph";
+      /** The names of the nodes, in the order of their numbers, and the column that holds them. */
+      readonly nodes: readonly string[];
+      readonly column: string;
+      readonly target: string;
+      readonly classes: readonly string[];
+      readonly targetScale: readonly TargetScale[];
     };

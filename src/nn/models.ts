@@ -43,13 +43,13 @@ export function staged(
     name,
     leaves: built.flatMap((stage) => stage.module.leaves),
     places,
-    inputs: { [input]: shape, ...(masked ? { mask: shape } : {}) },
+    inputs: { [input]: shape, ...(masked ? { mask: shape.slice(0, 1) } : {}) },
     outputs: outputs[lead],
     init: (key) => Object.assign({}, ...built.map((stage) => stage.module.init(fold(key, stage.name)))),
     apply(weights, inputs, { mode = "eval", key, from, layer = (x: Tensor) => x } = {}) {
       const first = from === undefined ? 0 : 1 + placeOf(places, from.name);
-      const mask = masked ? { mask: inputOf(inputs, "mask", shape) } : {};
-      const context: Context = { weights, mode, key, buffers: {}, ...mask };
+      const mask = masked ? { mask: inputOf(inputs, "mask", shape.slice(0, 1)) } : {};
+      const context: Context = { weights, mode, key, buffers: {}, inputs, ...mask };
       const activations: Record<string, Tensor> = {};
       let value = from === undefined ? inputOf(inputs, input, shape) : from.value;
       for (let i = first; i < built.length; i++) {

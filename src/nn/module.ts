@@ -1,4 +1,4 @@
-import type { Leaf, Mode, Params } from "../kinds/index.ts";
+import type { Inputs, Leaf, Mode, Params } from "../kinds/index.ts";
 import { fold, type Key, type Tensor } from "../tensor/index.ts";
 
 /** What a module sees beside its input. */
@@ -9,6 +9,8 @@ export interface Context {
   readonly key?: Key;
   /** Collects new values of buffers. */
   readonly buffers: Record<string, Tensor>;
+  /** All that the model is given, by name. */
+  readonly inputs?: Inputs;
   /** Of texts [n, tokens]: 1 for a token, 0 for padding. */
   readonly mask?: Tensor;
   /** Tokens of another text that are attended to, [n, tokens, width], with their mask. */

@@ -80,9 +80,9 @@ export interface TransformerOptions
   readonly positions?: Positions;
 }
 
-/** Embedded tokens and blocks, as named stages; normalized at the end where blocks do not end so. */
+/** Embedded tokens and blocks, as named stages; normalized at the end where blocks do not end so. Steps of numbers, where there is no vocabulary, are embedded by a dense layer. */
 export function transformerStages(
-  vocabulary: number,
+  vocabulary: number | undefined,
   { layers = 2, width = 128, heads = 4, positions = "learned", ...block }: TransformerOptions,
   causal: boolean,
 ): { readonly stages: readonly Stage[]; readonly last: readonly ModuleOf[] } {
@@ -90,7 +90,10 @@ export function transformerStages(
   const inScores = positions === "rotary" || positions === "alibi" ? { positions } : {};
   return {
     stages: [
-      { name: "tokens", part: sequence(embedding(vocabulary, width), ...added) },
+      {
+        name: "tokens",
+        part: sequence(vocabulary === undefined ? dense(width) : embedding(vocabulary, width), ...added),
+      },
       ...Array.from({ length: layers }, (_, i) => ({
         name: `block.${i}`,
         part: transformerBlock(heads, { ...block, ...inScores, causal }),
@@ -124,6 +127,26 @@ export interface EncoderOptions extends TransformerOptions {
   readonly pooling?: Pooling;
 }
 
+/** What models of sequences of numbers are told. */
+export interface SequenceOptions {
+  /** Whether sequences differ in length, so that there is a `mask` [n, steps] beside them; false unless told. */
+  readonly masked?: boolean;
+}
+
+/**
+ * A transformer that reads a whole sequence of numbers [steps, features]: as `encoder`, with a dense layer in place of
+ * the embedding. Inputs `x` and, where `masked`, `mask` float32 [n, steps].
+ */
+export function sequenceEncoder(
+  shape: readonly number[],
+  outputs: number,
+  { masked, ...options }: EncoderOptions & SequenceOptions = {},
+): Model {
+  const { layers = 2, width = 128 } = options;
+  const stages = encoderStages(undefined, outputs, options);
+  return staged(`transformer(${width}x${layers})`, shape, stages, { masked });
+}
+
 /**
  * A transformer that reads a whole text: embedding, blocks in which each token sees all others but padding, pooling and
  * a head. Inputs `ids` int32 and `mask` float32 [n, tokens], 1 for tokens; prediction [n, outputs].
@@ -132,18 +155,22 @@ export function encoder(
   vocabulary: number,
   tokens: number,
   outputs: number,
-  { pooling = "mean", ...options }: EncoderOptions = {},
+  options: EncoderOptions = {},
 ): Model {
   const { layers = 2, width = 128 } = options;
+  const stages = encoderStages(vocabulary, outputs, options);
+  return staged(`transformer(${width}x${layers})`, [tokens], stages, { input: "ids", masked: true });
+}
+
+function encoderStages(
+  vocabulary: number | undefined,
+  outputs: number,
+  { pooling = "mean", ...options }: EncoderOptions,
+): readonly Stage[] {
   const { stages, last } = transformerStages(vocabulary, options, false);
-  return staged(
-    `transformer(${width}x${layers})`,
-    [tokens],
-    [
-      ...stages,
-      { name: "features", part: sequence(...last, pooled(pooling)) },
-      { name: "head", part: linear(outputs, { init: lecunNormal, head: true }) },
-    ],
-    { input: "ids", masked: true },
-  );
+  return [
+    ...stages,
+    { name: "features", part: sequence(...last, pooled(pooling)) },
+    { name: "head", part: linear(outputs, { init: lecunNormal, head: true }) },
+  ];
 }

@@ -123,6 +123,14 @@ export const labelProportions = setting("label-proportions", {
     ],
     async run(learner, { train, validation, test }, seed) {
       needsClasses("label-proportions", train);
+      const other = Object.keys(train.inputs).find((name) => name !== "x");
+      if (other !== undefined)
+        throw new OckhamError(
+          "conflict",
+          "label-proportions",
+          `label-proportions puts numbers into bags, and ${train.name} has the input ${other}`,
+          "take tables, images, or sequences of one length",
+        );
       if (train.size < 2 * size)
         throw new OckhamError(
           "conflict",

@@ -1,15 +1,10 @@
 import { expect } from "vitest";
 import type { NdArray } from "../../src/array/ndarray.ts";
 import { exportModel } from "../../src/compare/export.ts";
+import type { Portable } from "../../src/compare/exported.ts";
 import type { Source } from "../../src/data/index.ts";
 import { OckhamError } from "../../src/error.ts";
-import {
-  type AnyMethod,
-  type Dataset,
-  hasClasses,
-  type Model,
-  type Preprocessing,
-} from "../../src/kinds/index.ts";
+import { type AnyMethod, type Dataset, hasClasses, type Model } from "../../src/kinds/index.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { adam } from "../../src/parts/optimizers/adam.ts";
@@ -19,7 +14,7 @@ import { planOf, predict, type Trained, train } from "../../src/training/index.t
 
 export interface Case {
   readonly source: Source;
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Portable;
   readonly trained: Trained;
   readonly bytes: Uint8Array;
 }
@@ -35,7 +30,7 @@ export async function caseOf(
   { rows = 200, epochs = 2 } = {},
 ): Promise<Case> {
   const chosen = Int32Array.from({ length: rows }, (_, i) => Math.floor((i * source.size) / rows));
-  const preprocessing = source.fit(chosen);
+  const preprocessing = source.fit(chosen) as Portable;
   const data = source.encode(preprocessing, chosen);
   const classes = hasClasses(data.task);
   const plan = planOf(

@@ -272,7 +272,7 @@ describe("words", () => {
 });
 
 describe("the catalogue", () => {
-  test.each(["classification", "regression", "tokens", "pairs", "none"] as const)("of %s", (task) => {
+  test.each(["classification", "regression", "segmentation", "tokens", "none"] as const)("of %s", (task) => {
     const all = metricsFor(task);
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const { doc, title } of all) {

@@ -1,9 +1,10 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { tableSource } from "../../src/data/columns.ts";
+import { type CsvOptions, csvSource } from "../../src/data/csv.ts";
 import type { Description, Source } from "../../src/data/source.ts";
-import { allot, partSizes, type Split, split } from "../../src/data/split.ts";
-import { range, refusal } from "./helpers.ts";
+import { allot, partSizes, type Split, split, splitSizes } from "../../src/data/split.ts";
+import { csv, range, refusal } from "./helpers.ts";
 
 function made(labels: readonly number[], extra: Partial<Description> = {}): Source {
   const classes = Array.from({ length: Math.max(...labels) + 1 }, (_, c) => `c${c}`);
@@ -194,4 +195,42 @@ test("what cannot be done is refused", async () => {
   expect(await say(regression(30, { time: new Float64Array(30) }), {})).toMatch(/same time/);
   const shared = regression(30, { groups: range(30).map((i) => i % 10), test: range(5, 25) });
   expect(await say(shared, {})).toMatch(/conflict: .*same group as some of the test rows/);
+});
+
+describe("parts that the data say themselves", () => {
+  const names = ["train", "Validation", "test", "training", "", "val", "testing"];
+  const table = (of = (i: number) => names[i % 7]) =>
+    csv("size,y,part", 21, (i) => `${i * i},${i % 2},${of(i)}`);
+  const source = (text = table(), options: Partial<CsvOptions> = {}) =>
+    csvSource(text, { target: "y", split: "part", ...options });
+
+  test("are the same for every seed, and rows of none are left out", () => {
+    const parts = split(source(), 0);
+    expect([parts.train, parts.validation, parts.test].map((rows) => [...rows])).toEqual([
+      [0, 3, 7, 10, 14, 17],
+      [1, 5, 8, 12, 15, 19],
+      [2, 6, 9, 13, 16, 20],
+    ]);
+    expect(split(source(), 1)).toEqual(parts);
+    expect(splitSizes(source(), {})).toEqual([6, 6, 6]);
+    expect(source().notes.join(" ")).toMatch(/"part" says which part a row is in and is no input/);
+    const random = split(source(), 0, { by: "random" });
+    expect(random.train.length + random.validation.length + random.test.length).toBe(21);
+  });
+
+  test.each([
+    ['row 3: column "part" holds "tset", which is no part', table((i) => (i === 2 ? "tset" : names[i % 3]))],
+    ['column "part" has no row for validation', table((i) => names[2 * (i % 2)])],
+  ])("are refused: %s", async (words, text) => {
+    expect((await refusal(() => source(text))).text).toContain(words);
+  });
+
+  test("have no sizes to ask for", async () => {
+    expect(await refusal(() => split(source(), 0, { test: 3 }))).toMatchObject({
+      code: "bad-option",
+      culprit: "test",
+    });
+    const plain = csvSource(table(), { target: "y", drop: ["part"] });
+    expect((await refusal(() => split(plain, 0, { by: "given" }))).code).toBe("conflict");
+  });
 });

@@ -3,9 +3,11 @@ import type { Nested } from "../../src/array/ndarray.ts";
 import { fromNested } from "../../src/array/ndarray.ts";
 import {
   type Cell,
+  lastToken,
   nextToken,
   recurrence,
   recurrent,
+  recurrentEncoder,
   recurrentLanguageModel,
   recurrentModel,
 } from "../../src/nn/index.ts";
@@ -39,7 +41,10 @@ const flat = (values: Nested): number[] =>
   typeof values === "number" ? [values] : (values as readonly Nested[]).flatMap(flat);
 
 /** PyTorch's two biases are one here, but for the candidate of a GRU. */
-function weightsOf(t: Readonly<Record<Names, Tensor>>, { cell, units }: Case["options"]) {
+function weightsOf(
+  t: Readonly<Record<Names, Tensor>>,
+  { cell, units }: Pick<Case["options"], "cell" | "units">,
+) {
   if (cell !== "gru") return { input: add(t.inputBias, t.recurrentBias) };
   const gates = concat([slice(t.recurrentBias, 0, 0, 2 * units), fill([units], 0)]);
   return { input: add(t.inputBias, gates), candidate: slice(t.recurrentBias, 0, 2 * units, 3 * units) };
@@ -88,6 +93,62 @@ describe("recurrent layers", () => {
   });
 });
 
+interface Packed {
+  readonly name: string;
+  readonly options: { readonly cell: Cell; readonly units: number; readonly lengths: readonly number[] };
+  readonly inputs: {
+    readonly x: Nested;
+    readonly layers: readonly Readonly<Record<Exclude<Names, "x">, Nested>>[];
+    readonly upstream: Nested;
+  };
+  readonly output: Nested;
+  readonly gradients: { readonly x: Nested; readonly layers: Packed["inputs"]["layers"] };
+}
+
+describe("the last states of padded sequences", () => {
+  const { cases, source } = references<Packed>("packed");
+
+  it.each(cases.map((c) => [c.name, c] as const))(`%s (${source.script})`, (_, c) => {
+    const { cell, units, lengths } = c.options;
+    const kinds = ["kernel", "inputBias", "recurrent", "recurrentBias"] as const;
+    const x = constant(fromNested(c.inputs.x));
+    const layers = c.inputs.layers.map(
+      (layer) =>
+        Object.fromEntries(kinds.map((k) => [k, constant(fromNested(layer[k]))])) as Record<Names, Tensor>,
+    );
+    const tokens = x.shape[1];
+    const mask = constant(
+      fromNested(lengths.map((n) => Array.from({ length: tokens }, (_, t) => (t < n ? 1 : 0)))),
+    );
+    let [value, shape] = [x, x.shape.slice(1) as readonly number[]];
+    layers.forEach((t, i) => {
+      const bias = weightsOf(t, c.options);
+      const weights = {
+        [`r.${i}.input.kernel`]: t.kernel,
+        [`r.${i}.input.bias`]: bias.input,
+        [`r.${i}.recurrent`]: t.recurrent,
+        ...(bias.candidate === undefined ? {} : { [`r.${i}.bias`]: bias.candidate }),
+      };
+      for (const { name, part } of recurrent(`r.${i}`, units, { cell })) {
+        const built = part(name, shape);
+        value = built.apply(value, { weights, mode: "eval", buffers: {} });
+        shape = built.shape;
+      }
+    });
+    const last = lastToken("features", shape).apply(value, { weights: {}, mode: "eval", buffers: {}, mask });
+    const total = sum(mul(last, constant(fromNested(c.inputs.upstream))));
+    const wrt = [x, ...layers.flatMap((t) => kinds.map((k) => t[k]))];
+    const [output, ...gradients] = valuesOf([last, ...vjp([total], [scalar(1)], wrt)]);
+    const wanted = [c.gradients.x, ...c.gradients.layers.flatMap((layer) => kinds.map((k) => layer[k]))];
+    [c.output, ...wanted].forEach((want, i) => {
+      const got = i === 0 ? output : gradients[i - 1];
+      flat(want).forEach((number, at) => {
+        expect(Math.abs(got[at] - number)).toBeLessThan(1e-9 * Math.max(1, Math.abs(number)));
+      });
+    });
+  });
+});
+
 describe("recurrent models", () => {
   it("of sequences predict from the last state, and name what they compute", () => {
     const model = recurrentModel([5, 3], 2, { cell: "gru", units: 4, layers: 2 });
@@ -108,6 +169,20 @@ describe("recurrent models", () => {
     expect(prediction.shape).toEqual([1, 2]);
     const [states, features] = valuesOf([activations["recurrent.1"], activations.features]);
     expect(features).toEqual(states.slice(-4));
+  });
+
+  it("of texts read each to its end, whatever the padding holds", () => {
+    const model = recurrentEncoder(9, 4, 2, { cell: "gru", width: 3, units: 5 });
+    const weights = model.init(keyOf([1, 2]));
+    const read = (ids: number[], length: number) => {
+      const mask = ids.map((_, t) => (t < length ? 1 : 0));
+      const inputs = { ids: constant(fromNested([ids], "int32")), mask: constant(fromNested([mask])) };
+      return numbersOf(model.apply(weights, inputs).prediction);
+    };
+    expect(read([1, 2, 3, 4], 2)).toEqual(read([1, 2, 8, 0], 2));
+    expect(read([1, 2, 3, 4], 2)).not.toEqual(read([1, 2, 3, 4], 3));
+    // no token, no state: what is left is the head's bias
+    expect(read([1, 2, 3, 4], 0)).toEqual([0, 0]);
   });
 
   it("of ids do not look ahead", () => {

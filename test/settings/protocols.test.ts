@@ -238,6 +238,11 @@ it("label proportions: bags with the shares of their classes; examples are score
     });
   }
   expect(test.accuracy).toBe(1);
+  const nodes = { node: ndarray("int32", [40], new Int32Array(40)) };
+  const ofNodes = { ...parts, train: { ...parts.train, inputs: nodes } };
+  await expect(run(labelProportions({ size: 5 }), learner, ofNodes)).rejects.toMatchObject({
+    code: "conflict",
+  });
 });
 
 describe("shifts", () => {

@@ -16,6 +16,9 @@ Examples:
   ockham compare --setting continual --methods replay,ewc  tasks one after the other: what is forgotten
   ockham compare --tune 8 --budget gradients               options tuned, the same number of gradients for all
   ockham compare --images photos --masks masks             a class for every pixel: masks in a folder of their own
+  ockham compare papers.csv --target field --edges cites.csv   nodes of a graph, told apart
+  ockham compare twins.csv --pairs --target same             pairs: the same or not, or how alike
+  ockham compare gait.csv --sequence walk --time t --target who  sequences: a step a row
   ockham compare --noise-study --data penguins             which method makes a sturdy and honest model
   ockham compare --from best.onnx --images more            fine-tuning: begins with what was learned before
   ockham compare --resume                                  goes on where the same command was stopped
@@ -42,17 +45,28 @@ export const compareCommand = (): Command =>
       "images in one folder a class, or with a labels.csv: file and what is to be predicted, a class or a number",
     )
     .option("--masks <folder>", "a mask for each of the images: a class a pixel is predicted")
+    .option("--edges <file>", "a table of edges: the rows of the data are the nodes of a graph")
+    .option("--id <column>", "the names of the nodes, by which edges call them (default: id, else the first)")
+    .option(
+      "--pairs [file]",
+      "rows are pairs: columns left_... and right_...; of --images a table: left, right and what is to be predicted",
+    )
+    .option(
+      "--sequence [column]",
+      "rows are steps: the column that says of which sequence, and --time its order; alone: arrays [n, steps, features]",
+    )
     .option("--text [column]", "the column of a table that holds texts; alone: plain .txt files")
     .option(
       "--tokenizer <name or file>",
       "characters, words, bytes, or a tokenizer.json, vocab.txt or vocab.json (default: words of texts that are told apart, characters of one that is continued)",
     )
-    .option("--tokens <n>", "tokens of an example: longer texts are cut")
+    .option("--tokens <n>", "tokens of an example, or steps of a sequence: longer ones are cut")
     .option("--vocabulary <n>", "most words or characters that are told apart (default: 5000)")
     .option("--task <task>", "classification or regression, where the target leaves it open")
     .option("--test <file>", "a table whose rows are for testing only")
     .option("--group <column>", "rows with the same value stay on one side of every split")
-    .option("--time <column>", "train on the past, test on the future")
+    .option("--time <column>", "train on the past, test on the future; the order of the steps of sequences")
+    .option("--split <column>", "which part each row is in: train, validation or test")
     .option("--drop <column>", "leave a column out (repeatable)", collect)
     .option("--keep <column>", "use a column that looks like names or row numbers (repeatable)", collect)
     .option("--categories <column>", "take the numbers of a column as categories (repeatable)", collect)
@@ -73,7 +87,7 @@ export const compareCommand = (): Command =>
     )
     .option(
       "--model <names>",
-      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts transformer, bag, lstm, gru; several with commas",
+      "mlp, cnn, resnet, linear; unet for a class a pixel; for texts and sequences transformer, bag, lstm, gru; gcn for nodes of a graph; several with commas",
     )
     .option(
       "--from <file>",
@@ -101,11 +115,14 @@ export const compareCommand = (): Command =>
     )
     .option("--score <metric>", "names the winner (default: accuracy, rmse, loss or meanIou)")
     .optionsGroup("Training:")
-    .option("--epochs <n>", "epochs of training (default: 40; 10 for a text that is continued)")
+    .option(
+      "--epochs <n>",
+      "epochs of training (default: 40; 10 for a text that is continued, 200 for nodes of a graph)",
+    )
     .option("--budget <budget>", "the same for all: epochs=N, gradients, gradients=N or seconds=N")
-    .option("--batch-size <n>", "examples a step (default: 32)")
+    .option("--batch-size <n>", "examples a step (default: 32; all for nodes of a graph)")
     .option("--optimizer <name>", "default: adam")
-    .option("--rate <number>", "learning rate (default: the optimizer's)")
+    .option("--rate <number>", "learning rate (default: the optimizer's; 0.01 for nodes of a graph)")
     .option("--schedule <name>", "of the learning rate (default: cosine)")
     .option("--workers <n>", "trials at a time (default: the machine's cores; on a GPU one)")
     .option("--device <device>", deviceHelp)

@@ -4,6 +4,7 @@ import {
   type ImageOptions,
   type OpenOptions,
   openData,
+  readImagePairs,
   readImages,
   readMasks,
   readTokenizer,
@@ -34,6 +35,11 @@ const tableFlags = [
   "keep",
   "categories",
   "missing",
+  "edges",
+  "id",
+  "pairs",
+  "sequence",
+  "split",
 ] as const;
 
 /** Images of a size, and texts with a tokenizer, as a model takes them that is begun with. */
@@ -65,17 +71,41 @@ export async function sourceOf(
   const { images, texts } = asTaken(from);
   if (flags.images !== undefined && flags.masks !== undefined)
     return readMasks(flags.images, flags.masks, images);
-  if (flags.images !== undefined)
-    return readImages(flags.images, {
-      ...images,
-      ...(flags.target !== undefined && { target: flags.target }),
-      ...(task !== undefined && { task }),
-    });
+  const labels = {
+    ...images,
+    ...(flags.target !== undefined && { target: flags.target }),
+    ...(task !== undefined && { task }),
+  };
+  if (flags.images !== undefined && typeof flags.pairs === "string")
+    return readImagePairs(flags.images, flags.pairs, labels);
+  if (flags.images !== undefined) return readImages(flags.images, labels);
   const data = flags.data ?? usual.data;
   const text = textOf(flags, data);
-  const { target, test, group, groups: domain, time, drop, keep, categories, missing } = flags;
+  if (flags.sequence === true && isTablePath(data))
+    throw new OckhamError(
+      "bad-option",
+      "--sequence",
+      `${data} is a table: say which column tells of which sequence a row is a step`,
+      "write --sequence COLUMN",
+    );
+  const {
+    target,
+    test,
+    group,
+    groups: domain,
+    time,
+    drop,
+    keep,
+    categories,
+    missing,
+    edges,
+    id,
+    split,
+  } = flags;
   const options: OpenOptions = {
-    ...{ target, test, group, domain, time, drop, keep, categories, missing, task, signal },
+    ...{ target, test, group, domain, time, drop, keep, categories, missing, edges, id, split, task, signal },
+    ...(flags.pairs === true && { pairs: true }),
+    ...(flags.sequence !== undefined && { sequence: flags.sequence }),
     ...text,
     ...(text.text !== undefined && texts),
     ...(await textOptionsOf(flags)),
@@ -157,7 +187,7 @@ async function onCommandLine(error: unknown, data: string, flags: CompareFlags):
   if (!(error instanceof OckhamError)) return error;
   const { code, culprit, message, hint } = error;
   if (code !== "bad-option") {
-    const said = hint.replace(/ \((missing|categories|drop|keep|target|group|time)\)/g, " (--$1)");
+    const said = hint.replace(/ \((missing|categories|drop|keep|target|group|time|split|id)\)/g, " (--$1)");
     return new OckhamError(code, culprit, message, said, error);
   }
   if (culprit === "text" || culprit === "tokenizer" || culprit === "tokens" || culprit === "vocabulary")

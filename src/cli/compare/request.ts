@@ -16,9 +16,16 @@ import {
   type Shelf,
   shelf,
 } from "../../compare/index.ts";
-import { partSizes, type Source, type SplitOptions } from "../../data/index.ts";
+import { type Source, type SplitOptions, splitSizes } from "../../data/index.ts";
 import { nearest, OckhamError } from "../../error.ts";
-import { type Dataset, type Definition, type Kind, mainInput } from "../../kinds/index.ts";
+import {
+  type Dataset,
+  type Definition,
+  exampleShape,
+  type Kind,
+  mainInput,
+  thingShape,
+} from "../../kinds/index.ts";
 import { models } from "../../nn/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
@@ -40,10 +47,10 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const asked = said.methods === undefined ? undefined : parseMethods(said.methods);
   for (const id of new Set((asked ?? []).flat())) await bare.get(id);
   const data = await sourceOf(said, signal, from);
-  const flags = data.task === "tokens" ? slowly(said) : said;
+  const sample = sampleOf(asBegun(data, from));
+  const flags = { ...usualFlags(sample, data, said), ...said };
   const numbers = numbersOf(flags);
   const split = usualSplit(data, splitOf(flags));
-  const sample = sampleOf(asBegun(data, from));
   const members = membersOf({ own, data, from });
   const modelNames =
     from?.network === undefined || flags.model !== undefined
@@ -53,12 +60,15 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const protocol = await protocolFor(flags, members);
   if (protocol !== undefined && flags.export !== undefined)
     throw clash("--export and --setting", "a setting trains in stages of its own", "leave --export out");
-  const shape = mainInput(sample).shape.slice(1);
+  const held = sample.paired ? "pairs" : thingShape(sample).length === 2 ? "sequences" : undefined;
+  if (held !== undefined && flags.export !== undefined)
+    throw clash(`${held} and --export`, `models of ${held} cannot be exported yet`, "leave --export out");
+  const shape = exampleShape(sample);
   const usual =
     protocol?.usual ??
     (flags.noiseStudy
-      ? studiedMethods(data, shape, modelNames, isText(sample))
-      : usualMethods(data, shape, isText(sample)));
+      ? studiedMethods(data, shape, modelNames, isCounted(sample))
+      : usualMethods(data, shape, isCounted(sample)));
   const base = asked ?? parseMethods(usual.join());
   const combinations = [...base, ...missing(own, base)];
   const set = (flags.set ?? []).filter((text) => parseSetting(text).id !== protocol?.chosen.id);
@@ -96,14 +106,16 @@ async function protocolFor(
   const { usual } = await protocolOf(chosen, members);
   return { chosen, usual };
 }
-/** Flags with what is usual for a language model, each epoch of which is long. */
-const slowly = (flags: CompareFlags): CompareFlags => ({
-  seeds: "3",
-  ...(flags.budget === undefined ? { epochs: "10" } : {}),
-  ...flags,
-});
+/** What is usual for data of a kind: an epoch of a language model is long, one of a graph is a step of all nodes. */
+function usualFlags({ task, graph }: Dataset, { size }: Source, { budget }: CompareFlags): CompareFlags {
+  const epochs = (n: number) => (budget === undefined ? { epochs: `${n}` } : {});
+  if (task === "tokens") return { seeds: "3", ...epochs(10) };
+  if (graph !== undefined) return { batchSize: `${size}`, rate: "0.01", ...epochs(200) };
+  return {};
+}
 
-const isText = ({ vocabulary }: Dataset): boolean => vocabulary !== undefined;
+/** Whether examples are named by whole numbers, which cannot be blended. */
+const isCounted = (sample: Dataset): boolean => mainInput(sample).dtype === "int32";
 
 function numbersOf(flags: CompareFlags): Partial<CompareRequest> {
   const { seeds, epochs, batchSize, rate, tune, labelNoise } = flags;
@@ -126,7 +138,11 @@ function missing(own: readonly Definition[], named: readonly (readonly string[])
 }
 
 /** Eight methods that the data have a use for. */
-export function usualMethods(data: Pick<Source, "task">, shape: readonly number[], text = false): string[] {
+export function usualMethods(
+  data: Pick<Source, "task">,
+  shape: readonly number[],
+  counted = false,
+): string[] {
   const classes = data.task === "classification";
   if (data.task === "segmentation")
     return ["weight-decay", "l2", "early-stopping", "l1", "input-noise", "cutmix", "mixup", "sam"];
@@ -137,7 +153,7 @@ export function usualMethods(data: Pick<Source, "task">, shape: readonly number[
     "early-stopping",
     "l1",
     shape.length === 3 ? "cutout" : "norm-loss",
-    text ? "clip-norm" : "mixup",
+    counted ? "clip-norm" : "mixup",
     "sam",
   ];
 }
@@ -183,9 +199,11 @@ function modelsFor(
 ): string[] {
   if (text === undefined) {
     if (begun !== undefined) return [namedAs(begun, sample, members)];
-    if (isText(sample)) return ["transformer"];
+    if (sample.vocabulary !== undefined) return ["transformer"];
+    if (sample.graph !== undefined) return ["gcn"];
     if (sample.task === "segmentation") return ["unet"];
-    if (mainInput(sample).shape.length !== 4) return ["mlp"];
+    if (thingShape(sample).length === 2) return ["gru"];
+    if (thingShape(sample).length !== 3) return ["mlp"];
     return noiseStudy ? ["cnn"] : ["mlp", "cnn"];
   }
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
@@ -274,8 +292,7 @@ function budgetFor(
   if (kind === "epochs") return value === undefined ? {} : { epochs: value };
   if (value !== undefined) return { budget: { kind, value } };
   const epochs = flags.epochs === undefined ? defaults.epochs : wholeOf("--epochs", flags.epochs);
-  const own = data.test?.length ?? 0;
-  const [train] = partSizes(data.size - own, own > 0 ? { ...split, test: 0 } : split);
+  const [train] = splitSizes(data, split);
   const batch = flags.batchSize === undefined ? defaults.batchSize : wholeOf("--batch-size", flags.batchSize);
   const steps = Math.max(1, Math.floor(train / Math.min(batch, train)));
   return { budget: { kind, value: epochs * steps } };

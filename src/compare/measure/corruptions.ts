@@ -2,9 +2,14 @@ import { type NdArray, sizeOf } from "../../array/ndarray.ts";
 import type { Stream } from "../../array/random.ts";
 import type { Dataset, Preprocessing } from "../../kinds/index.ts";
 
-/** Of data whose numbers can be moved a little; the ids of texts cannot. */
-export type Spoilable = Exclude<Preprocessing, { kind: "text" }>;
-export const isSpoilable = (pre: Preprocessing): pre is Spoilable => pre.kind !== "text";
+/** Of data whose numbers can be moved a little; the ids of texts and the numbers of nodes cannot. */
+export type Spoilable = Extract<Preprocessing, { kind: "table" | "image" }>;
+export const isSpoilable = (pre: Preprocessing): pre is Spoilable =>
+  pre.kind === "table" || pre.kind === "image";
+
+/** Of data that a noise study is for: these, and texts, whose words can be changed. */
+export type Studiable = Spoilable | Extract<Preprocessing, { kind: "text" }>;
+export const isStudiable = (pre: Preprocessing): pre is Studiable => isSpoilable(pre) || pre.kind === "text";
 
 /** One way of spoiling data, at three strengths. */
 export interface Corruption {

@@ -4,7 +4,13 @@ import type { Source } from "../../data/index.ts";
 import type { TextPreprocessing } from "../../data/text/index.ts";
 import { OckhamError } from "../../error.ts";
 import type { Dataset, Preprocessing } from "../../kinds/index.ts";
-import { isSpoilable, outsiders, type Spoilable, withInputs } from "../measure/corruptions.ts";
+import {
+  isSpoilable,
+  outsiders,
+  type Spoilable,
+  type Studiable,
+  withInputs,
+} from "../measure/corruptions.ts";
 import { senselessTexts } from "./texts.ts";
 
 /** Rows of another data set that are looked at. */
@@ -120,7 +126,7 @@ function asTexts(data: Dataset, other: Source, pre: TextPreprocessing): Dataset 
  */
 export function foreignTo(
   data: Dataset,
-  pre: Preprocessing,
+  pre: Studiable,
   random: Stream,
   other?: Source,
 ): Readonly<Record<string, Dataset>> {

@@ -1,10 +1,10 @@
 import { stream } from "../../array/random.ts";
 import type { Source } from "../../data/index.ts";
-import type { Dataset, Preprocessing } from "../../kinds/index.ts";
+import type { Dataset } from "../../kinds/index.ts";
 import type { Host } from "../../runtime/index.ts";
 import type { Plan, Values } from "../../training/index.ts";
 import { attacked } from "../measure/attacks.ts";
-import { isSpoilable, spoiledBy } from "../measure/corruptions.ts";
+import { isSpoilable, type Studiable, spoiledBy } from "../measure/corruptions.ts";
 import { headScore, type Predicted } from "../measure/scores.ts";
 import { maximumSoftmax } from "../metrics.ts";
 import type { OutsidePoint, RobustnessPoint } from "../results.ts";
@@ -29,7 +29,7 @@ export interface Studied {
   readonly plan: Plan;
   readonly values: Values;
   readonly test: Dataset;
-  readonly pre: Preprocessing;
+  readonly pre: Studiable;
   readonly seed: number;
   readonly host: Host;
   predict(data: Dataset): Promise<Predicted>;

@@ -78,12 +78,12 @@ const trunkLeaves = (model: Model): Leaf[] =>
     }));
 
 function ownOf(params: Params, { model }: About, key: Key): Own {
-  if (model.inputs.ids !== undefined)
+  if (model.inputs.x === undefined)
     throw new OckhamError(
       "conflict",
       "adamixup",
-      "adamixup blends examples, and ids are numbers of tokens, which have no middle",
-      "leave it out for texts",
+      "adamixup blends examples, and tokens and nodes are whole numbers, which have no middle",
+      "leave it out for texts and nodes of a graph",
     );
   const one = Object.fromEntries(Object.entries(model.inputs).map(([name, s]) => [name, fill([1, ...s], 0)]));
   const width = featuresOf(model.apply(params, one).activations, one).shape[1];

@@ -25,9 +25,12 @@ function checkLayer(model: Model, name: string): void {
   );
 }
 
-/** A vector for each example, or for each token of a text. */
-const isDense = (x: Tensor, { inputs }: Model): boolean =>
-  x.shape.length === 2 || (x.shape.length === 3 && inputs.ids !== undefined);
+/** A vector for each example, for each side of a pair, or for each token of a text or step of a sequence. */
+function isDense(x: Tensor, { inputs, paired }: Model): boolean {
+  const things = paired ? 1 : 0;
+  const inSteps = inputs.ids !== undefined || inputs.x?.length === 2 + things;
+  return x.shape.length <= 2 + things + (inSteps ? 1 : 0);
+}
 
 /**
  * Dropout: sets random entries of activations to zero in training.
@@ -63,7 +66,11 @@ export const dropout = method("dropout", {
     {
       options: { probability: 0.2, layer: "a" },
       value: ({ layer }) => {
-        const step = { mode: "train", key: keyOf([1, 2]), about: { model: { places: ["a"] } } };
+        const step = {
+          mode: "train",
+          key: keyOf([1, 2]),
+          about: { model: { places: ["a"], inputs: { x: [100] } } },
+        };
         const y = (layer as NonNullable<typeof layer>)(
           fill([100, 100], 4),
           "a",
@@ -79,7 +86,11 @@ export const dropout = method("dropout", {
     {
       options: { probability: 0.2 },
       value: ({ layer }) => {
-        const step = { mode: "train", key: keyOf([1, 2]), about: { model: { places: ["a"] } } };
+        const step = {
+          mode: "train",
+          key: keyOf([1, 2]),
+          about: { model: { places: ["a"], inputs: { x: [100] } } },
+        };
         const y = (layer as NonNullable<typeof layer>)(
           fill([100, 100], 4),
           "a",

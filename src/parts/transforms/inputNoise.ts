@@ -55,12 +55,14 @@ export const inputNoise = transform("input-noise", {
       ...batch,
       inputs: Object.fromEntries(
         Object.entries(batch.inputs).map(([name, x]) => {
+          // a mask tells what is there, and is no measurement
+          if (name === "mask") return [name, x];
           if (!isFloat(x.dtype))
             throw new OckhamError(
               "conflict",
               "input-noise",
               `input-noise adds to numbers, and ${name} holds whole ones`,
-              "leave it out for tokens; dropout is the like for them",
+              "leave it out for tokens and nodes of a graph; dropout is the like for them",
             );
           return [name, add(x, mul(strength, normal(fold(key, name), x.shape)))];
         }),

@@ -37,16 +37,46 @@ def layer(name, cell, make, gates, n, tokens, width, units, reverse=False):
     }
 
 
+def packed(name, cell, make, n, tokens, width, units, layers, lengths):
+    """The last state of padded sequences of these lengths, by packed sequences."""
+    net = make(width, units, layers)
+    x = grid(rng, n, tokens, width)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(grid(rng, *parameter.shape, scale=0.5))
+    upstream = grid(rng, n, units)
+    leaf = x.clone().requires_grad_()
+    rows = torch.nn.utils.rnn.pack_padded_sequence(leaf, lengths, batch_first=True, enforce_sorted=False)
+    last = net(rows)[1]
+    last = (last[0] if isinstance(last, tuple) else last)[-1]
+    by_layer = [
+        [getattr(net, f"{kind}_l{i}") for kind in ("weight_ih", "bias_ih", "weight_hh", "bias_hh")] for i in range(layers)
+    ]
+    flat = [p for layer in by_layer for p in layer]
+    gradients = torch.autograd.grad((upstream * last).sum(), [leaf, *flat])
+    kinds = ("kernel", "inputBias", "recurrent", "recurrentBias")
+    return {
+        "name": name,
+        "options": {"cell": cell, "units": units, "lengths": lengths},
+        "inputs": {"x": x, "layers": [dict(zip(kinds, layer)) for layer in by_layer], "upstream": upstream},
+        "output": last,
+        "gradients": {
+            "x": gradients[0],
+            "layers": [dict(zip(kinds, gradients[1 + 4 * i : 5 + 4 * i])) for i in range(layers)],
+        },
+    }
+
+
 def rnn(nonlinearity):
     return lambda i, h: torch.nn.RNN(i, h, nonlinearity=nonlinearity, batch_first=True)
 
 
-def gru(i, h):
-    return torch.nn.GRU(i, h, batch_first=True)
+def gru(i, h, layers=1):
+    return torch.nn.GRU(i, h, layers, batch_first=True)
 
 
-def lstm(i, h):
-    return torch.nn.LSTM(i, h, batch_first=True)
+def lstm(i, h, layers=1):
+    return torch.nn.LSTM(i, h, layers, batch_first=True)
 
 
 write(
@@ -63,5 +93,18 @@ write(
         layer("gru, reverse, [1, 3, 2] to 3 units", "gru", gru, 3, 1, 3, 2, 3, reverse=True),
         layer("lstm, [2, 4, 3] to 2 units", "lstm", lstm, 4, 2, 4, 3, 2),
         layer("lstm, [3, 5, 1] to 4 units", "lstm", lstm, 4, 3, 5, 1, 4),
+    ],
+)
+
+write(
+    "packed",
+    source(
+        "recurrent.py",
+        note="torch.nn.GRU and LSTM over packed padded sequences, batch first; output: the last state of the last layer "
+        "at each sequence's own length; gradients are of sum(upstream * output). float64",
+    ),
+    [
+        packed("lstm, [3, 5, 2] to 3 units, lengths 2, 5 and 1", "lstm", lstm, 3, 5, 2, 3, 1, [2, 5, 1]),
+        packed("gru, [2, 4, 2] to 2 units, two layers, lengths 3 and 4", "gru", gru, 2, 4, 2, 2, 2, [3, 4]),
     ],
 )

@@ -32,7 +32,7 @@ export function protocolOf(view: View): [string, string][] {
     ],
     [
       "Training",
-      `Batches of ${setting.batchSize}, ${chosen(withoutRate(setting.optimizer))} at ${setting.rate === undefined ? "its own rate" : `rate ${setting.rate}`} with the schedule ${chosen(setting.schedule)}, ${counted(setting.epochs, "epoch")}, unless a method sets its own.`,
+      `Batches of ${Math.min(setting.batchSize, setting.split.train)}, ${chosen(withoutRate(setting.optimizer))} at ${setting.rate === undefined ? "its own rate" : `rate ${setting.rate}`} with the schedule ${chosen(setting.schedule)}, ${counted(setting.epochs, "epoch")}, unless a method sets its own.`,
     ],
     ...(setting.from === undefined ? [] : [beginningWords(setting.from)]),
     ["Budget", budgetWords(setting)],
@@ -118,6 +118,7 @@ function dataWords({ data }: Setting): string {
 function splitWords({ split, data }: Setting): string {
   const words: Readonly<Record<string, string>> = {
     random: `drawn anew for each seed${data.task === "classification" ? ", with the classes in the same shares" : ""}`,
+    given: "as the data say, the same for all seeds",
     group: "drawn anew for each seed, with no group on both sides",
     time:
       data.task === "tokens"
