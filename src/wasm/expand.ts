@@ -1,5 +1,5 @@
 import { type AnyNode, ancestors, type Node, nodeOf, type Primitive } from "../tensor/graph.ts";
-import { amax, div, exp, log, sub, sum, type Tensor } from "../tensor/index.ts";
+import { amax, div, exp, log, mul, sub, sum, type Tensor, transpose } from "../tensor/index.ts";
 
 /** x less its largest entry along an axis, its exponentials, and their sum. */
 function parts({ attributes: { axis }, inputs: [x] }: Node<"softmax" | "logSoftmax">) {
@@ -7,6 +7,13 @@ function parts({ attributes: { axis }, inputs: [x] }: Node<"softmax" | "logSoftm
   const shifted = sub(x, amax(x, along));
   const exponentials = exp(shifted);
   return { shifted, exponentials, total: sum(exponentials, along) };
+}
+
+/** A matrix, or its transpose: rows and columns are the last two axes. */
+function sided(x: Tensor, transposed: boolean): Tensor {
+  if (!transposed) return x;
+  const axes = x.shape.map((_, axis) => axis);
+  return transpose(x, [...axes.slice(0, -2), ...axes.slice(-2).reverse()]);
 }
 
 const expansions: { readonly [P in Primitive]?: (node: never) => Tensor } = {
@@ -18,11 +25,18 @@ const expansions: { readonly [P in Primitive]?: (node: never) => Tensor } = {
     const { shifted, total } = parts(node);
     return sub(shifted, log(total));
   },
+  /** Of one column and one row, whose entries are single products. */
+  matmul({ inputs: [a, b], attributes: { transposeA, transposeB } }: Node<"matmul">) {
+    return mul(sided(a, transposeA), sided(b, transposeB));
+  },
 };
 
+const isThin = ({ inputs: [a], attributes: { transposeA } }: Node<"matmul">): boolean =>
+  a.shape.at(transposeA ? -2 : -1) === 1;
+
 /** Whether a node is made of simpler ones. */
-export const isExpanded = ({ op, dtype }: AnyNode): boolean =>
-  dtype === "float32" && expansions[op] !== undefined;
+export const isExpanded = (node: AnyNode): boolean =>
+  node.dtype === "float32" && expansions[node.op] !== undefined && (node.op !== "matmul" || isThin(node));
 
 const expanded = (node: AnyNode): Tensor =>
   isExpanded(node) ? (expansions[node.op] as (node: AnyNode) => Tensor)(node) : node;

@@ -2,6 +2,7 @@ import { sizeOf } from "../array/ndarray.ts";
 import type { AnyNode } from "../tensor/graph.ts";
 import { type Code, f32x4, get, i32, set, types, v128 } from "./code.ts";
 import { type Formula, type Lanes, openFormula } from "./formula.ts";
+import { kept } from "./functions.ts";
 import type { Func } from "./module.ts";
 import {
   copied,
@@ -231,17 +232,27 @@ function writeDots(fn: Func, { m, n, k, a, b, c }: Product, [atA, atB, atC]: Poi
           }
         }
       });
-      for (const r of down)
-        block.emit(
-          v128.storeLane(
-            get(c1),
-            acrossLanes(block, f32x4.add, get(sums[r])),
-            0,
-            c.place.address + 4 * r * c.row,
-          ),
-        );
+      if (height === rows && c.row === 1) {
+        block.emit(v128.store(get(c1), totalsOf(block, sums), c.place.address));
+        return;
+      }
+      for (const r of down) {
+        const total = acrossLanes(block, f32x4.add, get(sums[r]));
+        block.emit(v128.storeLane(get(c1), total, 0, c.place.address + 4 * r * c.row));
+      }
     });
   });
+}
+
+/** The sums of the lanes of four locals, as `acrossLanes` has them, in the lanes of one. */
+function totalsOf(fn: Func, [a, b, c, d]: readonly number[]): Code {
+  const halves = (x: number, y: number) =>
+    kept(
+      fn,
+      f32x4.add(v128.shuffle(get(x), get(y), [0, 1, 4, 5]), v128.shuffle(get(x), get(y), [2, 3, 6, 7])),
+    );
+  const [left, right] = [halves(a, b), halves(c, d)];
+  return f32x4.add(v128.shuffle(left, right, [0, 2, 4, 6]), v128.shuffle(left, right, [1, 3, 5, 7]));
 }
 
 /** Stores the first `count` lanes, some entries apart. */

@@ -22,6 +22,7 @@ export const firstLanes = (count: number): Code =>
 
 /** Vectors that are summed side by side, so that none waits for the one before it. */
 const abreast = 4;
+const columnsAbreast = 8;
 
 /**
  * Takes the entries of a formula, of some shape, together along the axes that the walk of the result does not move
@@ -73,7 +74,7 @@ function writeColumns(
       shape[inner],
       strides,
       pointers,
-      abreast,
+      columnsAbreast,
       (block, at, first, count, entries) => {
         const sums = Array.from({ length: count }, () => block.local());
         for (const sum of sums) block.emit(set(sum, folding.neutral));
@@ -96,7 +97,7 @@ function writeColumns(
           storeLanes(block, at[0], out.place.address + 16 * (first + v), get(sum), entries - 4 * v);
         });
       },
-      abreast,
+      columnsAbreast,
     );
   });
 }
