@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { OckhamError } from "../../src/error.ts";
 import { packageFile } from "../../src/root.ts";
 import { ours } from "./entrants.ts";
 import type { Profile } from "./profile.ts";
@@ -119,13 +120,22 @@ export function entryOf(workload: Workload, threads: number, { measured, absent 
 const folder = packageFile("bench/results/");
 const file = new URL("training.json", folder);
 
-/** All that is kept, in the order of the workloads. */
+/** All that is kept, in the order of the workloads. Throws `bad-file` for a file that is broken, so that nothing is lost. */
 export function keptEntries(): Entry[] {
+  if (!existsSync(file)) return [];
   try {
     return JSON.parse(readFileSync(file, "utf8")) as Entry[];
-  } catch {
-    return [];
+  } catch (cause) {
+    const path = fileURLToPath(file);
+    throw new OckhamError("bad-file", path, `${path} is no JSON`, "mend it, or take it away", cause);
   }
+}
+
+/** Writes a file whole, or not at all. */
+function write(to: URL, text: string): void {
+  const part = new URL(`${to.href}.part`);
+  writeFileSync(part, text);
+  renameSync(part, to);
 }
 
 /** How many operators are kept. */
@@ -148,6 +158,6 @@ export function keep(
   const place = (e: Entry) => 100 * order.indexOf(e.workload) + e.threads;
   const entries = [...others, entry].sort((a, b) => place(a) - place(b));
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file, `${JSON.stringify(entries, null, 1)}\n`);
-  writeFileSync(fileURLToPath(new URL("training.md", folder)), table(entries));
+  write(file, `${JSON.stringify(entries, null, 1)}\n`);
+  write(new URL("training.md", folder), table(entries));
 }
