@@ -67,6 +67,11 @@ export function* fieldsOf(message: Uint8Array): Generator<Field> {
   }
 }
 
+/** The fields of a model's main graph. Throws what `fieldsOf` throws. */
+export function* graphFieldsOf(model: Uint8Array): Generator<Field> {
+  for (const { number, bytes } of fieldsOf(model)) if (number === 7) yield* fieldsOf(bytes);
+}
+
 /** Whole numbers of a field that repeats, packed or by itself. */
 export function wholesOf({ value, bytes, packed }: Field): number[] {
   if (!packed) return [value];

@@ -4,6 +4,7 @@ import {
   declaredOf,
   type Field,
   fieldsOf,
+  graphFieldsOf,
   Malformed,
   stringOf,
   whole,
@@ -87,16 +88,13 @@ export function readGraph(bytes: Uint8Array, path: string): ReadGraph {
     const arrays: Record<string, NdArray> = {};
     const inputs: DeclaredValue[] = [];
     const outputs: DeclaredValue[] = [];
-    for (const { number, bytes: graph } of fieldsOf(bytes)) {
-      if (number !== 7) continue;
-      for (const { number: part, bytes: content } of fieldsOf(graph)) {
-        if (part === 1) nodes.push(nodeOf(content));
-        if (part === 11) inputs.push(declaredOf(content));
-        if (part === 12) outputs.push(declaredOf(content));
-        if (part !== 5) continue;
-        const [name, array] = tensorOf(content);
-        if (array !== undefined) arrays[name] = array;
-      }
+    for (const { number, bytes: content } of graphFieldsOf(bytes)) {
+      if (number === 1) nodes.push(nodeOf(content));
+      if (number === 11) inputs.push(declaredOf(content));
+      if (number === 12) outputs.push(declaredOf(content));
+      if (number !== 5) continue;
+      const [name, array] = tensorOf(content);
+      if (array !== undefined) arrays[name] = array;
     }
     return { nodes, arrays, inputs: inputs.filter(({ name }) => arrays[name] === undefined), outputs };
   });

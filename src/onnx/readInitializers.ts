@@ -1,5 +1,5 @@
 import { bytesPerElement, type DType, type NdArray, sizeOf, storage } from "../array/ndarray.ts";
-import { dtypes, type Field, fieldsOf, Malformed, stringOf, whole, wholesOf } from "./read.ts";
+import { dtypes, type Field, fieldsOf, graphFieldsOf, Malformed, stringOf, whole, wholesOf } from "./read.ts";
 
 /** Fields of TensorProto that hold numbers as such, by what they hold; raw bytes are field 9. */
 const numbered: Readonly<Record<number, "floats" | "varints" | "doubles">> = {
@@ -59,13 +59,10 @@ export function tensorOf(message: Uint8Array): readonly [string, NdArray | undef
 export function readInitializers(bytes: Uint8Array, path: string): Record<string, NdArray> {
   return whole(path, () => {
     const found: [string, NdArray][] = [];
-    for (const { number, bytes: graph } of fieldsOf(bytes)) {
-      if (number !== 7) continue;
-      for (const field of fieldsOf(graph)) {
-        if (field.number !== 5) continue;
-        const [name, array] = tensorOf(field.bytes);
-        if (array !== undefined) found.push([name, array]);
-      }
+    for (const { number, bytes: content } of graphFieldsOf(bytes)) {
+      if (number !== 5) continue;
+      const [name, array] = tensorOf(content);
+      if (array !== undefined) found.push([name, array]);
     }
     return Object.fromEntries(found);
   });

@@ -132,10 +132,10 @@ export function compile(
     refusals,
   };
   const bytes = encode({
-    imports: imported.map((name) => ({ name, arity: name === "power" ? 2 : 1 })),
+    imports: imported,
     functions,
     globals: stepped.size + 1,
-    exports: { ...exports },
+    exports,
     pages: Math.ceil((memory.end + layout.margin) / 65536),
     data: constants.map((node) => ({ address: memory.placeOf(node).address, bytes: held(node) })),
     notes: JSON.stringify(layout),

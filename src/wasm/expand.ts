@@ -1,5 +1,6 @@
 import { type AnyNode, ancestors, type Node, nodeOf, type Primitive } from "../tensor/graph.ts";
 import { amax, div, exp, log, mul, sub, sum, type Tensor, transpose } from "../tensor/index.ts";
+import { turned } from "./views.ts";
 
 /** x less its largest entry along an axis, its exponentials, and their sum. */
 function parts({ attributes: { axis }, inputs: [x] }: Node<"softmax" | "logSoftmax">) {
@@ -11,9 +12,7 @@ function parts({ attributes: { axis }, inputs: [x] }: Node<"softmax" | "logSoftm
 
 /** A matrix, or its transpose: rows and columns are the last two axes. */
 function sided(x: Tensor, transposed: boolean): Tensor {
-  if (!transposed) return x;
-  const axes = x.shape.map((_, axis) => axis);
-  return transpose(x, [...axes.slice(0, -2), ...axes.slice(-2).reverse()]);
+  return transposed ? transpose(x, turned(x.shape.map((_, axis) => axis))) : x;
 }
 
 const expansions: { readonly [P in Primitive]?: (node: never) => Tensor } = {

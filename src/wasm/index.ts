@@ -7,7 +7,6 @@ import { expand, isExpanded } from "./expand.ts";
 import { isSupported } from "./schedule.ts";
 
 export type { Layout, Port } from "./compile.ts";
-export { imported } from "./lanes.ts";
 
 /**
  * A loop as `lowerLoop` has it, which small models do as a WebAssembly program of its own: `Lowered.small` is that, where

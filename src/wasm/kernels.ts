@@ -10,7 +10,7 @@ import { canFinish, formOf, type Matrix, type Product, type Seen, writeProduct }
 import { foldings, writeReduction } from "./reduce.ts";
 import { type Refusal, writeFoldKey, writeGather, writeRandomBits, writeScatterAdd } from "./rows.ts";
 import type { Task } from "./schedule.ts";
-import { spreadStrides } from "./views.ts";
+import { spreadStrides, turned } from "./views.ts";
 
 /** Where a task reads and writes. */
 export interface Site {
@@ -105,8 +105,7 @@ function productOf(node: Node<"matmul">, walk: WalkOf, c: Place, laid?: Place): 
 /** The right factor, rows by columns. */
 const laidRight = ({ inputs: [, b], attributes }: Node<"matmul">): AnyNode => {
   if (!attributes.transposeB) return b as AnyNode;
-  const axes = b.shape.map((_, axis) => axis);
-  const order = [...axes.slice(0, -2), ...axes.slice(-2).reverse()];
+  const order = turned(b.shape.map((_, axis) => axis));
   return {
     ...b,
     op: "transpose",

@@ -6,9 +6,15 @@ import type { Func } from "./module.ts";
 
 const { floats, words, select, and, or, not } = v128;
 
-/** Places of the functions that come from JavaScript. */
-export const imported = ["sin", "cos", "atan", "power"] as const;
-const place = (name: (typeof imported)[number]) => imported.indexOf(name);
+/** The functions that come from JavaScript, in the order in which programs number them, and how many numbers each takes. */
+export const imported = [
+  { name: "sin", arity: 1 },
+  { name: "cos", arity: 1 },
+  { name: "atan", arity: 1 },
+  { name: "power", arity: 2 },
+] as const;
+type Imported = (typeof imported)[number]["name"];
+const place = (wanted: Imported) => imported.findIndex(({ name }) => name === wanted);
 
 /** What a node is in four lanes, from its operands, each in a local. */
 type LaneRule = (args: readonly Code[], node: AnyNode, fn: Func, alike: boolean) => Code;
@@ -47,7 +53,7 @@ const sign: LaneRule = ([x]) => {
 };
 
 const byCall =
-  (name: (typeof imported)[number]): LaneRule =>
+  (name: Imported): LaneRule =>
   (args, _, fn, alike) =>
     eachLane(fn, place(name), args, alike);
 

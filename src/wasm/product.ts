@@ -16,6 +16,7 @@ import {
   type Walk,
 } from "./nest.ts";
 import { acrossLanes, firstLanes } from "./reduce.ts";
+import { turned } from "./views.ts";
 
 /** A matrix, or a stack of them, as it stands in memory; strides in entries. */
 export interface Matrix {
@@ -39,7 +40,7 @@ export interface Product {
 }
 
 /** c^T = b^T a^T */
-const turned = ({ a, b, c, m, n, ...rest }: Product): Product => ({
+const transposed = ({ a, b, c, m, n, ...rest }: Product): Product => ({
   ...rest,
   m: n,
   n: m,
@@ -65,7 +66,7 @@ export interface Seen {
 
 /** Null where b must be laid out anew first. */
 export function formOf(product: Product): Seen | null {
-  const other = turned(product);
+  const other = transposed(product);
   const isColumns = ({ b, c, n }: Product) => b.column === 1 && (c.column === 1 || n === 1);
   const columns = (side: Product): Seen => ({ form: "columns", product: side, isTurned: side === other });
   const along = [product, other].find((side) => isColumns(side) && side.n >= narrow);
@@ -87,7 +88,7 @@ export interface Finish {
 
 const turnedWalk = ({ place, strides }: Walk): Walk => ({
   place,
-  strides: [...strides.slice(0, -2), ...strides.slice(-2).reverse()],
+  strides: turned(strides),
 });
 
 /** Whether what follows a product can be done while its entries are in registers. */

@@ -22,6 +22,9 @@ const viewing: ReadonlySet<Primitive> = new Set<Primitive>([
 /** Whether a node only shows the entries of its first input in another order. */
 export const isView = (node: AnyNode): boolean => viewing.has(node.op);
 
+/** A list by axis with rows and columns, its last two, exchanged. */
+export const turned = <T>(list: readonly T[]): T[] => [...list.slice(0, -2), ...list.slice(-2).reverse()];
+
 /** Strides with which an array is seen as a larger one that it broadcasts to. */
 export function spreadStrides(
   shape: readonly number[],
