@@ -75,7 +75,7 @@ const lasso = method("l1-activations", {
   }),
 });
 
-const strengths = { flops: [3, 0.3, 1, 10, 30], l1: [0.03, 0.01, 0.1, 0.2, 0.4] };
+const strengths = { flops: [3, 0.1, 0.3, 1, 10, 30], l1: [0.03, 0.003, 0.01, 0.1, 0.2, 0.4] };
 
 /** Share of the rows whose nearest other row, by inner product, is of their class. */
 function recallOf({ shape: [n, p], data }: NdArray, labels: ArrayLike<number>): number {
@@ -157,7 +157,7 @@ export const flopsRegularizer = experiment({
     "Full: 4,000 training and 1,000 test images of MNIST (in place of Fashion-MNIST), 3 seeds, 40 epochs; quick: 800 and " +
     "700 UCI digits, 2 seeds, 20 epochs. Encoder 128-256 with relu, embeddings of length 1, cross entropy of 16 cosines " +
     "with class proxies; Adam, rate 0.001, batches of 128. Arms: none, FLOPs penalty and l1 penalty on the embeddings, " +
-    "five strengths each, the same warm-up over 0.3 of the run. Recall at 1 among the test images by inner product, and " +
+    "six strengths each, the same warm-up over 0.3 of the run. Recall at 1 among the test images by inner product, and " +
     "multiplications sum_j p_j^2. Holds when the multiplications of the FLOPs penalty, interpolated at the recall of none " +
     "minus 2 points (at an arm's sparsest run where even that is better), are at most 0.8 of l1's in the mean of the seeds, " +
     "and its non-zeros are spread more evenly than l1's at as many non-zeros (interpolated) in 3 of 4 runs.",
