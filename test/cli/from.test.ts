@@ -51,6 +51,48 @@ describe("--from", () => {
     expect(table.text).toMatch(/a row of the columns .* takes an image of \[1,8,8\]/);
   });
 
+  test("pairs are begun with by a model of pairs, or by one of what they are pairs of", async () => {
+    const [path, single] = await Promise.all([
+      write(
+        "pairs.csv",
+        csv("left_a,right_a,same", 30, (i) => `${i % 7},${i % 5},${i % 2}`),
+      ),
+      write(
+        "single.csv",
+        csv("a,b", 30, (i) => `${i % 7},${i % 2}`),
+      ),
+    ]);
+    const pairs = await openData(path, { target: "same", pairs: true });
+    await write("pairs.onnx", (await caseOf(host, pairs, models.mlp, {}, { rows: 30, epochs: 1 })).bytes);
+    const singles = await openData(single, { target: "b" });
+    await write("single.onnx", (await caseOf(host, singles, models.mlp, {}, { rows: 30, epochs: 1 })).bytes);
+    const flags = { data: path, pairs: true as const, target: "same", methods: "none" };
+    for (const from of ["pairs.onnx", "single.onnx"])
+      expect((await requestOf({ ...flags, from: at(from) }, signal)).candidates[0].model).toBe("mlp");
+    const alone = await refusal(() =>
+      requestOf({ data: single, target: "b", from: at("pairs.onnx") }, signal),
+    );
+    expect(alone.text).toMatch(/is a row of the columns a, and .* takes a pair, of which each is a row/);
+  });
+
+  test("sequences are cut where the model that is begun with ends", async () => {
+    const steps = (length: number) =>
+      csv(
+        "walk,a,who",
+        12 * length,
+        (i) => `${Math.floor(i / length)},${i % 7},${Math.floor(i / length) % 2}`,
+      );
+    const columns = { sequence: "walk", target: "who" };
+    const three = await openData(await write("three.csv", steps(3)), columns);
+    await write("gru.onnx", (await caseOf(host, three, models.gru, {}, { rows: 12, epochs: 1 })).bytes);
+    const flags = { data: await write("five.csv", steps(5)), ...columns, methods: "none" };
+    const request = await requestOf({ ...flags, from: at("gru.onnx") }, signal);
+    expect(request.candidates.map(({ model }) => model)).toEqual(["gru"]);
+    expect(request.data.notes.join(" ")).toMatch(/12 of them are cut to 3 steps/);
+    const longer = await refusal(() => requestOf({ ...flags, from: at("gru.onnx"), tokens: "4" }, signal));
+    expect(longer.text).toMatch(/a sequence of up to 4 steps, and .* takes a sequence of up to 3 steps/);
+  });
+
   test("texts are read with the tokenizer and at the length of the model", async () => {
     const words = (i: number, more: string) =>
       `${i % 2 === 0 ? "calm sea" : "warm oven"} ${more} ${"and so on ".repeat(i % 4)}`;

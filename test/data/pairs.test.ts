@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { openData, readImagePairs, twins } from "../../src/data/index.ts";
+import { openData, readImagePairs, split, twins } from "../../src/data/index.ts";
 import { csv, range, refusal, temporary } from "./helpers.ts";
 
 const { at, write } = temporary();
@@ -57,6 +57,21 @@ describe("tables of pairs", () => {
       "regression",
       [1, 2, 1],
     ]);
+  });
+
+  test("may be kept together by what is on one side, or parted by a column, which are no inputs", async () => {
+    const named = csv(
+      "left_id,right_id,left_a,right_a,part,same",
+      24,
+      (i) => `p${i % 8},p${i % 5},${i % 7},${i % 3},${["train", "validation", "test"][i % 3]},${i % 2}`,
+    );
+    const grouped = await open(named, { group: "left_id", drop: ["part"] });
+    expect(grouped.encode(grouped.fit(range(24)), range(1)).inputs.x.shape).toEqual([1, 2, 1]);
+    const { train, test: rest } = split(grouped, 0);
+    const trained = new Set(Array.from(train, (row) => row % 8));
+    expect(Array.from(rest, (row) => row % 8).filter((thing) => trained.has(thing))).toEqual([]);
+    const parted = await open(named, { split: "part", drop: ["left_id"] });
+    expect([...split(parted, 0).validation]).toEqual(Array.from(range(8), (i) => 3 * i + 1));
   });
 
   test.each([
