@@ -6,7 +6,7 @@ import { readBytes } from "../data/files.ts";
 import type { Source } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
 import { type Column, hasClasses, type Model, type Preprocessing } from "../kinds/index.ts";
-import { type Network, networkOf } from "../networks/index.ts";
+import { type Network, networkAgain, networkOf } from "../networks/index.ts";
 import { begunWith, siamese } from "../nn/index.ts";
 import { readGraph, readInitializers } from "../onnx/index.ts";
 import { readCheckpoint } from "../training/checkpoint.ts";
@@ -25,7 +25,7 @@ export interface Beginning {
   /** Of an exported model: its network, such as "mlp(128-64)", and how its inputs were encoded; else the file's name. */
   readonly model?: string;
   readonly preprocessing?: Preprocessing;
-  /** Of an ONNX file of other making: what it consists of. */
+  /** Of an ONNX file of other making, or what was trained of one further: what it consists of. */
   readonly network?: Network;
 }
 
@@ -44,8 +44,11 @@ export async function readBeginning(path: string): Promise<Beginning> {
     const network = networkOf(readGraph(bytes, path), path, basename(path));
     return { path, fingerprint, weights: network.weights, model: basename(path), network };
   }
-  const { model, preprocessing } = readExported(bytes, path);
-  return { path, fingerprint, weights: heldWeights(readInitializers(bytes, path)), model, preprocessing };
+  const { model, preprocessing, architecture } = readExported(bytes, path);
+  const held = { path, fingerprint, weights: heldWeights(readInitializers(bytes, path)), preprocessing };
+  if (architecture === undefined) return { ...held, model };
+  const network = networkAgain(architecture, held.weights, path);
+  return { ...held, model: network.name, network };
 }
 
 function weightsOfNpz(bytes: Uint8Array, path: string): Record<string, NdArray> {

@@ -62,6 +62,7 @@ export function exportModel(
       "train it on a target",
     );
   checkExport(plan, preprocessing, name);
+  const { name: model, architecture } = plan.recipe.about.model;
   const [main] = Object.keys(plan.shape.inputs);
   const prediction = anyRows((rows) => tracePrediction(plan, rows), `data/${main}`, name);
   const graph = assembled(trained, prediction, preprocessing, name);
@@ -69,9 +70,10 @@ export function exportModel(
     name,
     version: versionOf(),
     task,
-    model: plan.recipe.about.model.name,
+    model,
     methods: plan.recipe.methods.map((method) => method.name),
     preprocessing,
+    ...(architecture !== undefined && { architecture }),
   };
   const own = graph.nodes.some((node) => node.domain === "com.microsoft");
   return encodeModel({

@@ -14,6 +14,8 @@ export interface Exported {
   readonly model: string;
   readonly methods: readonly string[];
   readonly preprocessing: Preprocessing;
+  /** Of a network that came from a file of other making: `Model.architecture`. */
+  readonly architecture?: string;
 }
 
 /** An exported model with the names of its inputs and outputs, in the order that `exportModel` says. */
@@ -39,6 +41,7 @@ export const metadataOf = (exported: Exported): Record<string, string> => ({
   [keyOf("model")]: exported.model,
   [keyOf("methods")]: JSON.stringify(exported.methods),
   [keyOf("preprocessing")]: JSON.stringify(exported.preprocessing),
+  ...(exported.architecture !== undefined && { [keyOf("architecture")]: exported.architecture }),
 });
 
 /** Tasks by how many outputs their models have. */
@@ -90,6 +93,7 @@ export function readExported(bytes: Uint8Array, path: string): ExportedModel {
     );
   const json = (field: "methods" | "preprocessing") => parsed(metadata[keyOf(field)], field, path);
   const preprocessing = json("preprocessing") as Preprocessing;
+  const architecture: string | undefined = metadata[keyOf("architecture")];
   const [task] = tasks.filter((t) => t === metadata[keyOf("task")]);
   const sound =
     task !== undefined &&
@@ -103,6 +107,7 @@ export function readExported(bytes: Uint8Array, path: string): ExportedModel {
     model: metadata[keyOf("model")],
     methods: json("methods") as string[],
     preprocessing,
+    ...(architecture !== undefined && { architecture }),
     inputs: inputs.map(({ name }) => name),
     outputs: outputs.map(({ name }) => name),
   };

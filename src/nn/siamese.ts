@@ -60,6 +60,7 @@ export function siamese(tower: Model, outputs: number): Model {
     inputs: Object.fromEntries(Object.entries(tower.inputs).map(([name, shape]) => [name, [2, ...shape]])),
     outputs,
     paired: true,
+    ...(tower.architecture !== undefined && { architecture: tower.architecture }),
     init(key) {
       const made = tower.init(fold(key, "tower"));
       const kept = Object.fromEntries(towerLeaves.map(({ path }) => [path, made[path]]));

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requestOf } from "../../src/cli/compare/request.ts";
-import { dataOf } from "../../src/compare/begin.ts";
-import { exportModel, membersOf, settingOf } from "../../src/compare/index.ts";
-import { loadDataset, openData, type TextPreprocessing } from "../../src/data/index.ts";
+import { dataOf, readBeginning } from "../../src/compare/begin.ts";
+import { exportModel, membersOf, settingOf, shelf } from "../../src/compare/index.ts";
+import { loadDataset, openData, pairSource, type TextPreprocessing } from "../../src/data/index.ts";
 import { bagOfTokens, mlp, models } from "../../src/nn/index.ts";
 import { openInline } from "../../src/runtime/index.ts";
+import { evaluate } from "../../src/tensor/evaluate.ts";
+import { keyOf } from "../../src/tensor/index.ts";
 import { planOf, train } from "../../src/training/index.ts";
 import { caseOf } from "../compare/exportCase.ts";
 import { csv, range, refusal, temporary } from "../data/helpers.ts";
@@ -39,6 +41,29 @@ describe("--from", () => {
     expect(membersOf(request).model("residual.onnx")([1, 8, 8], 10).leaves[0].path).toBe("stem.weight");
   });
 
+  test("what was trained of a file of other making is that network still, also of pairs", async () => {
+    const request = await requestOf({ from: at("residual.onnx"), methods: "none" }, signal);
+    const of = membersOf(request).model("residual.onnx");
+    await write("tuned.onnx", (await caseOf(host, digits, of, {}, { rows: 40, epochs: 1 })).bytes);
+    const again = await requestOf({ from: at("tuned.onnx"), methods: "none" }, signal);
+    expect(again.candidates.map(({ model }) => model)).toEqual(["residual.onnx"]);
+    const twos = Int32Array.from({ length: 80 }, (_, i) => (7 * i) % digits.size);
+    const labels = Int32Array.from({ length: 40 }, (_, i) => i % 2);
+    const target = { task: "classification", name: "same", classes: ["no", "yes"], labels } as const;
+    const pairs = pairSource({ name: "pairs", target }, digits, twos);
+    const begun = membersOf({ data: pairs, from: again.from }).model("residual.onnx");
+    const trained = await caseOf(host, pairs, begun, {}, { rows: 40, epochs: 1 });
+    await write("pairs.onnx", trained.bytes);
+    const from = await readBeginning(at("pairs.onnx"));
+    expect(from).toMatchObject({ model: "residual.onnx", preprocessing: { kind: "pair" } });
+    const model = membersOf({ data: pairs, from }).model("residual.onnx")([1, 8, 8], 2, {
+      task: "classification",
+      paired: true,
+    });
+    const [kernel] = evaluate([model.init(keyOf([3, 0]))["head.kernel"]]);
+    expect(kernel).toEqual(trained.trained.values["params/head.kernel"]);
+  });
+
   test("a network of sizes of its own, or a model that does not fit, is refused before anything is trained", async () => {
     const narrow = await refusal(() => requestOf({ from: at("narrow.onnx"), methods: "none" }, signal));
     expect(narrow).toMatchObject({ code: "conflict", culprit: "--from" });
@@ -63,7 +88,10 @@ describe("--from", () => {
       ),
     ]);
     const pairs = await openData(path, { target: "same", pairs: true });
-    await write("pairs.onnx", (await caseOf(host, pairs, models.mlp, {}, { rows: 30, epochs: 1 })).bytes);
+    await write(
+      "pairs.onnx",
+      (await caseOf(host, pairs, shelf().model("mlp"), {}, { rows: 30, epochs: 1 })).bytes,
+    );
     const singles = await openData(single, { target: "b" });
     await write("single.onnx", (await caseOf(host, singles, models.mlp, {}, { rows: 30, epochs: 1 })).bytes);
     const flags = { data: path, pairs: true as const, target: "same", methods: "none" };

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { NdArray } from "../../src/array/ndarray.ts";
-import { type ModelOf, ofPairs } from "../../src/compare/candidates.ts";
+import type { ModelOf } from "../../src/compare/candidates.ts";
 import { exportModel } from "../../src/compare/export.ts";
 import { modelFor } from "../../src/compare/trial.ts";
 import type { Source } from "../../src/data/index.ts";
@@ -36,7 +36,7 @@ export async function caseOf(
   const classes = hasClasses(data.task);
   const plan = planOf(
     {
-      model: modelFor(data, ofPairs(make)),
+      model: modelFor(data, make),
       methods: Object.entries(methods).map(([name, method]) => ({ name, method })),
       optimizer: adam(),
       schedule: constantRate(),

@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
 import { asBegun, beginningModel, readBeginning } from "../../src/compare/begin.ts";
+import { ofPairs } from "../../src/compare/candidates.ts";
 import { candidatesFor, compare, exportWinner, settingOf } from "../../src/compare/index.ts";
 import { predictFile } from "../../src/compare/predict.ts";
 import { reportHtml } from "../../src/compare/report/page.ts";
@@ -67,7 +68,7 @@ const table = csv("left_size,Right.size,left_hue,right_hue,note,same", 24, thing
 describe("an exported model of pairs", () => {
   const rows = 24;
   const exported = async (name: string, source: Source, make = models.mlp) => {
-    const it = await caseOf(host, source, make, {}, { rows, epochs: 1 });
+    const it = await caseOf(host, source, ofPairs(make), {}, { rows, epochs: 1 });
     await write(name, it.bytes);
     return it;
   };
@@ -149,7 +150,7 @@ describe("a model of pairs that begins with a file", () => {
   };
 
   test("has all of its weights where that is one of pairs, and its scales", async () => {
-    const it = await caseOf(host, data, small, {}, { rows: 60, epochs: 1 });
+    const it = await caseOf(host, data, ofPairs(small), {}, { rows: 60, epochs: 1 });
     await write("pairs.onnx", it.bytes);
     const begin = await readBeginning(at("pairs.onnx"));
     const begun = initial(beginningModel(small, begin, data), data);
