@@ -10,7 +10,7 @@ import { imageSource } from "./pixels.ts";
 import { readRaw } from "./raw.ts";
 import { columnOf, type RawTable, textsOf } from "./rawTable.ts";
 import { noTarget, type Source } from "./source.ts";
-import { rolesOf } from "./tabular.ts";
+import { rolesOf, type TableOptions } from "./tabular.ts";
 
 /** A table of pairs (or .gz of one): see `tableOfPairs`. */
 export async function readPairs(path: string, options: PairOptions): Promise<Source> {
@@ -18,9 +18,15 @@ export async function readPairs(path: string, options: PairOptions): Promise<Sou
   return tableOfPairs(await readRaw(path), test, options, stem(path));
 }
 
+/** The columns of the table say what those of any table may. */
+export interface ImagePairOptions
+  extends ImageOptions,
+    Pick<TableOptions, "group" | "domain" | "time" | "split"> {}
+
 /**
  * Pairs of images as a source: a table with the names of two files of the folder in its columns `left` and `right`, and
- * what is to be predicted of them in `label` (or `target`). Sizes are unified as for `readImages`.
+ * what is to be predicted of them in `label` (or `target`). Sizes are unified as for `readImages`. A group may be `left`,
+ * which keeps the pairs of one image together.
  *
  * Throws what `readTable` throws of the table; `bad-data`, naming its row, for a file that is no image of the folder;
  * `bad-file` for an image that cannot be decoded whole.
@@ -28,10 +34,11 @@ export async function readPairs(path: string, options: PairOptions): Promise<Sou
 export async function readImagePairs(
   folder: string,
   path: string,
-  { target = "label", task, ...options }: ImageOptions = {},
+  { target = "label", task, group, domain, time, split, ...options }: ImagePairOptions = {},
 ): Promise<Source> {
   const name = options.name ?? basename(folder);
-  const { table, rows, description } = rolesOf(await readRaw(path), undefined, { target, task }, name);
+  const roles = { target, task, group, domain, time, split };
+  const { table, rows, description } = rolesOf(await readRaw(path), undefined, roles, name);
   const asked = await imagesOfPairs(table, folder);
   const files = [...new Set(asked.flat())].map((file) => ({ name: file, from: file }));
   const numbers = new Map(files.map(({ name: file }, i) => [file, i]));

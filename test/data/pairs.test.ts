@@ -115,6 +115,9 @@ describe("pairs of images", () => {
     );
     expect(inputs.x.shape).toEqual([1, 2, 1, 2, 3]);
     expect([inputs.x.data[0], inputs.x.data[6]].map(Number).map(Math.round)).toEqual([150, 50]);
+    const grouped = split(await readImagePairs(at("photos"), at("list.csv"), { group: "left" }), 0);
+    const lefts = new Set(Array.from(grouped.train, (row) => row % 5));
+    expect([...grouped.test].some((row) => lefts.has(row % 5))).toBe(false);
     const wrong = await write("wrong.csv", list("x"));
     expect((await refusal(() => readImagePairs(at("photos"), wrong))).text).toMatch(
       /wrong\.csv, row 8: column "right" holds "4x\.png", which is no PNG or JPEG image/,

@@ -79,8 +79,10 @@ export async function sourceOf(
     ...(flags.target !== undefined && { target: flags.target }),
     ...(task !== undefined && { task }),
   };
-  if (flags.images !== undefined && typeof flags.pairs === "string")
-    return readImagePairs(flags.images, flags.pairs, labels);
+  if (flags.images !== undefined && typeof flags.pairs === "string") {
+    const { group, groups: domain, time, split } = flags;
+    return readImagePairs(flags.images, flags.pairs, { ...labels, group, domain, time, split });
+  }
   if (flags.images !== undefined) return readImages(flags.images, labels);
   const data = flags.data ?? usual.data;
   const text = textOf(flags, data);
