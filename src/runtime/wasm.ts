@@ -12,7 +12,7 @@ export interface Session {
 /** What a program exports. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  readonly refused: { readonly value: number };
+  readonly refused: { value: number };
   prepare(): void;
   step(index: number, steps: number): void;
 }
@@ -71,6 +71,7 @@ export async function openProgram(bytes: Uint8Array, ort: Pick<typeof Ort, "Tens
         view({ dtype: port.dtype, shape }, addressOf(port, steps)).set(toMemory(port.dtype, tensor.data));
         if (fixed) standing.set(port.name, tensor);
       }
+      program.refused.value = 0;
       try {
         program.prepare();
         for (let step = 0; step < steps; step++) program.step(step, steps);

@@ -53,6 +53,19 @@ describe.each(hosts)("a host %s", (_, host) => {
     expect(milliseconds).toBeGreaterThan(0);
   });
 
+  test("gives the memory of what is released back at once", async () => {
+    const size = 2 ** 20;
+    const wide = input("wide", [size]);
+    const program = await inline.load(lower({ inputs: { wide }, outputs: { next: add(wide, 1) } }));
+    const wideArray = ndarray("float32", [size], new Float32Array(size));
+    const { outputs } = await inline.run(program, { wide: wideArray }, { keep: ["next"] });
+    await inline.memory();
+    const before = process.memoryUsage().arrayBuffers;
+    await inline.release(outputs.next as Handle);
+    await inline.memory();
+    expect(before - process.memoryUsage().arrayBuffers).toBeGreaterThanOrEqual(4 * size);
+  });
+
   test("feeds state back by handles, and frees what is released", async () => {
     const before = await host.memory();
     const program = await host.load(counting);

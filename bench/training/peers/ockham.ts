@@ -18,13 +18,16 @@ const patience = 200;
 const mostExamples = 2 ** 17;
 
 /** One number a step; of runs side by side, which have one each, their mean. */
-const means = (losses: Float32Array, steps: number): Float32Array => {
+function means(losses: Float32Array, steps: number): Float32Array {
   const runs = losses.length / steps;
-  return Float32Array.from(
-    { length: steps },
-    (_, i) => losses.subarray(i * runs, (i + 1) * runs).reduce((a, b) => a + b) / runs,
-  );
-};
+  const result = new Float32Array(steps);
+  for (let step = 0; step < steps; step++) {
+    let sum = 0;
+    for (let run = 0; run < runs; run++) sum += losses[step * runs + run];
+    result[step] = sum / runs;
+  }
+  return result;
+}
 
 /** Runs a loop over the batches in order, from a state that is never given back; the losses. */
 function looper(host: Host, steps: Lowered, { batch, batches }: Workload, shared: Handles, initial: Handles) {

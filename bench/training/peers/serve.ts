@@ -44,7 +44,8 @@ export async function serve(open: (job: Job) => Promise<Racer>): Promise<void> {
     say({ first: first.losses[0], versions: racer.versions });
     for await (const line of createInterface({ input: process.stdin })) {
       const { seconds, losses } = await racer.run(JSON.parse(line).run);
-      say({ seconds, losses: Array.from(losses).slice(0, told) });
+      const length = Math.min(told, losses.length);
+      say({ seconds, losses: Array.from({ length }, (_, i) => losses[i]) });
     }
     await racer.close();
     process.exit(0);

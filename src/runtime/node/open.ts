@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import ort from "onnxruntime-node";
 import { inlineCaller } from "../calls.ts";
 import { createEngine, type EngineOptions } from "../engine.ts";
 import { type Host, type HostOptions, hostOver, type Setup } from "../host.ts";
 import { type ModelOptions, modelOver, type OpenModel } from "../model.ts";
 import { type Pool, poolOver } from "../pool.ts";
-import { nodeBackend } from "./backend.ts";
 import { processCaller } from "./process.ts";
+
+// ONNX Runtime is loaded where it computes: a caller whose hosts are other processes goes without its memory
 
 const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64");
 
@@ -27,7 +27,7 @@ export function openHost(options: HostOptions = {}): Host {
 /** A host in the calling thread, which stands still while it runs: for small jobs and tests. */
 export function openInline(options: HostOptions = {}): Host {
   const settings = complete(options);
-  const engine = createEngine(() => nodeBackend(settings));
+  const engine = createEngine(async () => (await import("./backend.ts")).nodeBackend(settings));
   return hostOver(inlineCaller(engine), setupOf(settings), digest);
 }
 
@@ -35,5 +35,5 @@ export function openInline(options: HostOptions = {}): Host {
 export const openPool = (size: number, options?: HostOptions): Pool => poolOver(openHost, size, options);
 
 /** Opens any ONNX file in the calling thread. Throws `bad-file`, naming `name`, when ONNX Runtime cannot load it. */
-export const openModel = (model: Uint8Array | string, options?: ModelOptions): Promise<OpenModel> =>
-  modelOver(ort, model, options);
+export const openModel = async (model: Uint8Array | string, options?: ModelOptions): Promise<OpenModel> =>
+  modelOver((await import("onnxruntime-node")).default, model, options);
