@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { NdArray } from "../array/ndarray.ts";
+import { type NdArray, sameShape } from "../array/ndarray.ts";
 import { readNpz } from "../array/npz.ts";
 import { readBytes } from "../data/files.ts";
 import type { Source } from "../data/index.ts";
 import { OckhamError } from "../error.ts";
-import { type Column, hasClasses, type Preprocessing } from "../kinds/index.ts";
-import { type Network, networkOf } from "../networks/index.ts";
-import { begunWith } from "../nn/index.ts";
+import { type Column, hasClasses, type Model, type Preprocessing } from "../kinds/index.ts";
+import { type Network, networkAgain, networkOf } from "../networks/index.ts";
+import { begunWith, siamese } from "../nn/index.ts";
 import { readGraph, readInitializers } from "../onnx/index.ts";
 import { readCheckpoint } from "../training/checkpoint.ts";
 import { under } from "../training/values.ts";
@@ -25,7 +25,7 @@ export interface Beginning {
   /** Of an exported model: its network, such as "mlp(128-64)", and how its inputs were encoded; else the file's name. */
   readonly model?: string;
   readonly preprocessing?: Preprocessing;
-  /** Of an ONNX file of other making: what it consists of. */
+  /** Of an ONNX file of other making, or what was trained of one further: what it consists of. */
   readonly network?: Network;
 }
 
@@ -44,8 +44,11 @@ export async function readBeginning(path: string): Promise<Beginning> {
     const network = networkOf(readGraph(bytes, path), path, basename(path));
     return { path, fingerprint, weights: network.weights, model: basename(path), network };
   }
-  const { model, preprocessing } = readExported(bytes, path);
-  return { path, fingerprint, weights: heldWeights(readInitializers(bytes, path)), model, preprocessing };
+  const { model, preprocessing, architecture } = readExported(bytes, path);
+  const held = { path, fingerprint, weights: heldWeights(readInitializers(bytes, path)), preprocessing };
+  if (architecture === undefined) return { ...held, model };
+  const network = networkAgain(architecture, held.weights, path);
+  return { ...held, model: network.name, network };
 }
 
 function weightsOfNpz(bytes: Uint8Array, path: string): Record<string, NdArray> {
@@ -62,7 +65,10 @@ function weightsOfNpz(bytes: Uint8Array, path: string): Record<string, NdArray> 
   return Object.keys(ended).length > 0 ? ended : under("params/", checkpoint.arrays);
 }
 
-/** Models that begin with what a file holds, on these data: with a new head where the classes are others. */
+/**
+ * Models that begin with what a file holds, on these data: with a new head where the classes are others. A model of pairs
+ * begins with one of pairs, or looks at both sides with what the file learned of single things.
+ */
 export function beginningModel(
   of: ModelOf,
   { path, weights, preprocessing }: Beginning,
@@ -72,14 +78,26 @@ export function beginningModel(
     preprocessing !== undefined &&
     hasClasses(data.task) &&
     preprocessing.classes.join("\n") !== data.classes.join("\n");
-  return (shape, outputs, text) => begunWith(of(shape, outputs, text), weights, { from: path, newHead });
+  const begun = (model: Model) => begunWith(model, weights, { from: path, newHead });
+  const holds = ({ leaves }: Model) =>
+    leaves.every(
+      (leaf) => weights[leaf.path] !== undefined && sameShape(weights[leaf.path].shape, leaf.shape),
+    );
+  return (shape, outputs, about) => {
+    const model = of(shape, outputs, about);
+    if (!about?.paired) return begun(model);
+    const pair = siamese(model, outputs);
+    const ofPairs = preprocessing === undefined ? holds(pair) : preprocessing.kind === "pair";
+    return ofPairs ? begun(pair) : siamese(begun(model), outputs);
+  };
 }
 
 /**
  * Data as an exported model takes them: columns, scales and tokens are those that it learned, and only what is to be
  * predicted is learned anew. As they are where a file says nothing about it.
  *
- * Its `fit` throws `conflict` for data of another kind, images of another size, texts of other lengths, its `encode` for columns that are missing.
+ * Its `fit` throws `conflict` for data of another kind, images of another size, texts of other lengths and longer
+ * sequences, its `encode` for columns that are missing. Pairs are of the kind of their things, too.
  */
 export function asBegun(source: Source, begin: Beginning | undefined): Source {
   const learned = begin?.preprocessing;
@@ -90,15 +108,28 @@ export function asBegun(source: Source, begin: Beginning | undefined): Source {
     notes: [...source.notes, told],
     fit(train) {
       const own = source.fit(train);
-      checkKind(source.name, own, learned, begin.path);
-      const { target, classes, targetScale } = own;
-      return { ...learned, target, classes, targetScale };
-    },
-    encode(preprocessing, rows) {
-      const data = source.encode(preprocessing, rows);
-      return learned.kind === "text" ? { ...data, vocabulary: learned.vocabulary } : data;
+      const taken = own.kind === "pair" && learned.kind !== "pair" ? { ...own, of: learned } : learned;
+      if (!fits(own, taken))
+        throw new OckhamError(
+          "conflict",
+          source.name,
+          `an example of ${source.name} is ${inWords(own)}, and ${begin.path} takes ${inWords(learned)}`,
+          "choose data of the kind and size that the model was trained on",
+        );
+      return renewed(taken, own);
     },
   };
+}
+
+/** What was learned before, for data with columns and a target of their own. */
+function renewed(learned: Preprocessing, own: Preprocessing): Preprocessing {
+  const { target, classes, targetScale } = own;
+  const kept = { ...learned, target, classes, targetScale };
+  if (kept.kind === "pair" && own.kind === "pair") return { ...kept, of: renewed(kept.of, own.of) };
+  if (kept.kind === "text" && own.kind === "text") return { ...kept, column: own.column };
+  if (kept.kind === "sequence" && own.kind === "sequence")
+    return { ...kept, column: own.column, time: own.time, cut: kept.cut || own.cut };
+  return kept;
 }
 
 /** What one example is, in words. */
@@ -111,7 +142,7 @@ function inWords(pre: Preprocessing): string {
     case "text":
       return `a text of ${pre.tokens} tokens`;
     case "sequence":
-      return `a sequence of ${pre.steps} steps`;
+      return `a sequence of up to ${pre.steps} steps`;
     case "graph":
       return `one of ${pre.nodes.length} nodes of a graph`;
     case "pair":
@@ -119,18 +150,13 @@ function inWords(pre: Preprocessing): string {
   }
 }
 
-function checkKind(name: string, own: Preprocessing, learned: Preprocessing, path: string): void {
-  const fits =
-    own.kind === learned.kind &&
-    (own.kind !== "image" || learned.kind !== "image" || own.shape.join() === learned.shape.join()) &&
-    (own.kind !== "text" || learned.kind !== "text" || own.tokens === learned.tokens);
-  if (!fits)
-    throw new OckhamError(
-      "conflict",
-      name,
-      `an example of ${name} is ${inWords(own)}, and ${path} takes ${inWords(learned)}`,
-      "choose data of the kind and size that the model was trained on",
-    );
+/** Whether examples are of the kind and size that were learned. */
+function fits(own: Preprocessing, learned: Preprocessing): boolean {
+  if (own.kind === "pair" && learned.kind === "pair") return fits(own.of, learned.of);
+  if (own.kind === "image" && learned.kind === "image") return own.shape.join() === learned.shape.join();
+  if (own.kind === "text" && learned.kind === "text") return own.tokens === learned.tokens;
+  if (own.kind === "sequence" && learned.kind === "sequence") return own.steps <= learned.steps;
+  return own.kind === learned.kind;
 }
 
 /** The members of a request, its own in front, with models that begin as it says, and the network of a file by its name. */

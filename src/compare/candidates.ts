@@ -1,6 +1,6 @@
 import { nearest, OckhamError } from "../error.ts";
 import type { AnyMethod, Definition, Kind } from "../kinds/index.ts";
-import { models, type NamedModel } from "../nn/index.ts";
+import { models, type NamedModel, siamese } from "../nn/index.ts";
 import { registry } from "../registry.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { lift, type Named, trains } from "../training/index.ts";
@@ -11,6 +11,14 @@ type OptionValue = number | string | boolean;
 /** Builds a model for examples of a shape. */
 export type ModelOf = NamedModel;
 
+/** A model of single things as one of pairs, where the data are pairs. */
+export const ofPairs =
+  (of: ModelOf): ModelOf =>
+  (shape, outputs, about) => {
+    const model = of(shape, outputs, about);
+    return about?.paired ? siamese(model, outputs) : model;
+  };
+
 /** Finds definitions by id and models by name: Ockham's, and those a person brought along. */
 export interface Shelf {
   get(id: string): Promise<Definition>;
@@ -20,8 +28,8 @@ export interface Shelf {
 }
 
 /**
- * All members and models, with a person's own in front; `begun` may say that models begin with weights of a file. Throws
- * `unknown-name` with the nearest name.
+ * All members and models, with a person's own in front; `begun` may say that models begin with weights of a file, also
+ * those of pairs. Throws `unknown-name` with the nearest name.
  */
 export function shelf(
   own: readonly Definition[] = [],
@@ -32,7 +40,7 @@ export function shelf(
   const members: Omit<Shelf, "random"> = {
     model(name) {
       const found = known[name];
-      if (found !== undefined) return begun === undefined ? found : begun(found);
+      if (found !== undefined) return (begun ?? ofPairs)(found);
       const near = nearest(name, Object.keys(known));
       throw new OckhamError(
         "unknown-name",

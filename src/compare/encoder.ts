@@ -1,8 +1,7 @@
 import type { NdArray } from "../array/ndarray.ts";
-import type { Column, TargetScale } from "../kinds/index.ts";
+import type { Column, Preprocessing, TargetScale } from "../kinds/index.ts";
 import { elementTypes } from "../onnx/index.ts";
 import type { Emitter } from "../onnx/rules/rule.ts";
-import type { Portable } from "./exported.ts";
 
 /** Where nodes go. */
 type Writer = Pick<Emitter, "node" | "literal">;
@@ -26,27 +25,57 @@ export const texts = (to: Writer, values: readonly string[]): string =>
 const cast = (to: Writer, x: string, dtype: "float32" | "float64" | "int32") =>
   to.node("Cast", [x], { to: { int: elementTypes[dtype] } });
 
-const joined = (to: Writer, parts: readonly string[]): string =>
-  parts.length === 1 ? parts[0] : to.node("Concat", parts, { axis: { int: 1 } });
+const joined = (to: Writer, parts: readonly string[], axis = -1): string =>
+  parts.length === 1 ? parts[0] : to.node("Concat", parts, { axis: { int: axis } });
 
-/**
- * Raw inputs (one a column, [n, 1]; or images [n, channels, height, width]; or ids and mask of texts [n, tokens]; or
- * numbers of nodes [n]) as the model takes them, by the model's own names.
- */
+/** With an axis of one at `axis`. */
+const expanded = (to: Writer, x: string, axis: number): string =>
+  to.node("Unsqueeze", [x, to.literal({ dtype: "int64", shape: [1], data: BigInt64Array.of(BigInt(axis)) })]);
+
+/** Raw inputs, in the order of an exported file, as the model takes them: by the model's own names, which are `names`. */
 export function encodeInputs(
   to: Writer,
-  preprocessing: Portable,
+  preprocessing: Preprocessing,
   inputs: readonly string[],
+  names: readonly string[],
 ): Record<string, string> {
-  const { kind } = preprocessing;
-  if (kind === "text" || kind === "graph") return Object.fromEntries(inputs.map((name) => [name, name]));
-  if (kind === "table") return { x: encodeTable(to, preprocessing.columns, inputs) };
-  const { mean, spread } = preprocessing;
-  const shape = [mean.length, 1, 1];
-  const centred = to.node("Sub", [inputs[0], vector(to, "float32", mean, shape)]);
-  return { x: to.node("Div", [centred, vector(to, "float32", spread, shape)]) };
+  switch (preprocessing.kind) {
+    case "text":
+    case "graph":
+      return Object.fromEntries(names.map((name, i) => [name, inputs[i]]));
+    case "table":
+      return { x: encodeTable(to, preprocessing.columns, inputs) };
+    case "image": {
+      const { mean, spread } = preprocessing;
+      const shape = [mean.length, 1, 1];
+      const centred = to.node("Sub", [inputs[0], vector(to, "float32", mean, shape)]);
+      return { x: to.node("Div", [centred, vector(to, "float32", spread, shape)]) };
+    }
+    case "sequence": {
+      const { columns } = preprocessing.of;
+      const steps = inputs.slice(0, columns.length).map((input) => expanded(to, input, -1));
+      const [x, mask] = [encodeTable(to, columns, steps), inputs.at(columns.length)];
+      return mask === undefined ? { x } : { x: to.node("Mul", [x, expanded(to, mask, -1)]), mask };
+    }
+    case "pair": {
+      const half = inputs.length / 2;
+      const [left, right] = [inputs.slice(0, half), inputs.slice(half)].map((own) =>
+        encodeInputs(to, preprocessing.of, own, names),
+      );
+      const twos = Object.entries(left).map(([name, x]) => [
+        name,
+        joined(
+          to,
+          [x, right[name]].map((side) => expanded(to, side, 1)),
+          1,
+        ),
+      ]);
+      return Object.fromEntries(twos);
+    }
+  }
 }
 
+/** The columns [..., 1] of a table as one array [..., features]. */
 function encodeTable(to: Writer, columns: readonly Column[], inputs: readonly string[]): string {
   const parts: string[] = [];
   for (let at = 0; at < columns.length; ) {

@@ -12,14 +12,14 @@ import {
   lowerFragment,
   renamedGraph,
   renamedNode,
-  type ValueInfo,
 } from "../onnx/index.ts";
 import { freshNames, openScope, type Scope } from "../onnx/scope.ts";
 import { ancestors, input, type Tensor } from "../tensor/index.ts";
 import { evaluationKey, type Plan, predictionOf, type Trained } from "../training/index.ts";
 import { viewFrom } from "../training/step.ts";
 import { decodeValues, encodeInputs, nameClasses, numberClasses, probabilitiesOf } from "./encoder.ts";
-import { type Exported, inside, metadataOf, type Portable } from "./exported.ts";
+import { type Exported, inside, metadataOf } from "./exported.ts";
+import { ports } from "./ports.ts";
 import { versionOf } from "./setting.ts";
 
 const irVersion = 9;
@@ -35,7 +35,9 @@ const mostBytes = 2 ** 31 - 1;
  * empty or unknown text where missing. For images `image`, float32 [n, channels, height, width], pixels from 0 to 1. For
  * texts `ids`, int32 [n, tokens], made with the tokenizer that the metadata hold, and, where texts are told apart, `mask`,
  * float32 [n, tokens], 1 for a token and 0 for padding: ONNX has no operators to tokenize with. For nodes of a graph,
- * which the file holds, `node`, int32 [n], their places in the metadata's list.
+ * which the file holds, `node`, int32 [n], their places in the metadata's list. For sequences one a column as for tables,
+ * [n, steps], with whatever after a sequence's end, and, where they differ in length, such a `mask` [n, steps]. For pairs
+ * what their things have, as `left_...`, then as `right_...`.
  * Outputs: for classification `probabilities` float32 [n, classes] and `label` string [n]; for regression `value`
  * float32 [n, outputs] in the target's own unit; for a class a pixel `probabilities` float32 [n, height, width, classes] and
  * `mask` int32 [n, height, width], the number of the most probable class; for texts that are continued `probabilities` of what comes after each
@@ -51,17 +53,27 @@ export function exportModel(
   { name }: { readonly name: string },
 ): Uint8Array {
   const { plan } = trained;
+  const { task } = plan.shape;
+  if (!canExport(task))
+    throw new OckhamError(
+      "conflict",
+      name,
+      `${name} cannot be exported: it predicts nothing`,
+      "train it on a target",
+    );
   checkExport(plan, preprocessing, name);
+  const { name: model, architecture } = plan.recipe.about.model;
   const [main] = Object.keys(plan.shape.inputs);
   const prediction = anyRows((rows) => tracePrediction(plan, rows), `data/${main}`, name);
   const graph = assembled(trained, prediction, preprocessing, name);
   const described: Exported = {
     name,
     version: versionOf(),
-    task: plan.shape.task as Exported["task"],
-    model: plan.recipe.about.model.name,
+    task,
+    model,
     methods: plan.recipe.methods.map((method) => method.name),
     preprocessing,
+    ...(architecture !== undefined && { architecture }),
   };
   const own = graph.nodes.some((node) => node.domain === "com.microsoft");
   return encodeModel({
@@ -73,40 +85,37 @@ export function exportModel(
   });
 }
 
-/** What one encoded example looks like, and the numbers that are predicted for it. */
-function madeBy(preprocessing: Portable, task: Plan["shape"]["task"]) {
-  const { kind, classes, targetScale } = preprocessing;
-  const numbers = hasClasses(task) ? classes.length : targetScale.length;
-  if (kind === "image") return { example: preprocessing.shape, described: numbers };
-  if (kind === "table")
-    return {
-      example: [preprocessing.columns.reduce((sum, column) => sum + column.width, 0)],
-      described: numbers,
-    };
-  if (kind === "graph") return { example: [], described: numbers };
-  return { example: [preprocessing.tokens], described: task === "tokens" ? preprocessing.tokens : numbers };
+/** The shape of the main input of one example. */
+function exampleOf(preprocessing: Preprocessing): readonly number[] {
+  switch (preprocessing.kind) {
+    case "table":
+      return [preprocessing.columns.reduce((sum, column) => sum + column.width, 0)];
+    case "image":
+      return preprocessing.shape;
+    case "text":
+      return [preprocessing.tokens];
+    case "graph":
+      return [];
+    case "sequence":
+      return [preprocessing.steps, ...exampleOf(preprocessing.of)];
+    case "pair":
+      return [2, ...exampleOf(preprocessing.of)];
+  }
 }
 
-/** Whether a model for this task and kind of data can be exported; what is said of pairs and sequences cannot. */
-export const canExport = (task: Task, preprocessing: Preprocessing): preprocessing is Portable =>
-  preprocessing.kind !== "pair" && preprocessing.kind !== "sequence" && task !== "none";
+/** How many numbers are predicted for one example. */
+function numbersOf(preprocessing: Preprocessing, task: Task): number {
+  if (task === "tokens" && preprocessing.kind === "text") return preprocessing.tokens;
+  return hasClasses(task) ? preprocessing.classes.length : preprocessing.targetScale.length;
+}
 
-/** Throws `conflict` for what an exported file cannot hold, and for preprocessing that is not the model's. */
-function checkExport(
-  { shape }: Plan,
-  preprocessing: Preprocessing,
-  name: string,
-): asserts preprocessing is Portable {
-  const { kind } = preprocessing;
-  const what = kind === "pair" || kind === "sequence" ? `${kind}s` : shape.task;
-  if (!canExport(shape.task, preprocessing))
-    throw new OckhamError(
-      "conflict",
-      name,
-      `${name} cannot be exported: models for ${what} are not among what an exported file can hold`,
-      "leave --export out",
-    );
-  const { example, described } = madeBy(preprocessing, shape.task);
+/** Whether a model for this task can be exported. */
+export const canExport = (task: Task): task is Exported["task"] => task !== "none";
+
+/** Throws `conflict` for preprocessing that is not the model's. */
+function checkExport({ shape }: Plan, preprocessing: Preprocessing, name: string): void {
+  const example = exampleOf(preprocessing);
+  const described = numbersOf(preprocessing, shape.task);
   const outputs = hasClasses(shape.task) ? shape.classes : shape.target.shape[0];
   const [main] = Object.values(shape.inputs);
   if (main?.shape.join() !== example.join() || outputs !== described)
@@ -157,7 +166,7 @@ const placeholdersOf = (output: Tensor): Record<string, Tensor> =>
 function assembled(
   { plan, values }: Pick<Trained, "plan" | "values">,
   prediction: Fragment,
-  preprocessing: Portable,
+  preprocessing: Preprocessing,
   name: string,
 ): GraphProto {
   const { task } = plan.shape;
@@ -167,6 +176,7 @@ function assembled(
     scope.labelled("encode"),
     preprocessing,
     inputs.map((info) => info.name),
+    Object.keys(plan.shape.inputs),
   );
   const fed = Object.fromEntries(Object.entries(encoded).map(([input, value]) => [`data/${input}`, value]));
   const weights = embed(scope, prediction, { ...fed, ...placed(values) }, name);
@@ -228,61 +238,4 @@ function embed(
       "export a smaller model",
     );
   return held;
-}
-
-function ports(preprocessing: Portable, shape: Plan["shape"]): { inputs: ValueInfo[]; outputs: ValueInfo[] } {
-  const inputs = inputPorts(preprocessing, shape);
-  const outputs = outputPorts(preprocessing, shape);
-  const names = distinct([...inputs, ...outputs].map((info) => info.name));
-  const named = (infos: ValueInfo[], from: number) =>
-    infos.map((info, i) => ({ ...info, name: names[from + i] }));
-  return { inputs: named(inputs, 0), outputs: named(outputs, inputs.length) };
-}
-
-function inputPorts(preprocessing: Portable, { inputs }: Plan["shape"]): ValueInfo[] {
-  if (preprocessing.kind === "image")
-    return [{ name: "image", dtype: "float32", shape: ["n", ...preprocessing.shape] }];
-  if (preprocessing.kind !== "table")
-    return Object.entries(inputs).map(([name, { dtype, shape }]) => ({
-      name,
-      dtype,
-      shape: ["n", ...shape],
-    }));
-  return preprocessing.columns.map(({ name, kind }) => ({
-    name,
-    dtype: kind === "number" ? "float32" : "string",
-    shape: ["n", 1],
-  }));
-}
-
-function outputPorts(preprocessing: Portable, { task }: Plan["shape"]): ValueInfo[] {
-  const { classes, targetScale } = preprocessing;
-  if (task === "classification")
-    return [
-      { name: "probabilities", dtype: "float32", shape: ["n", classes.length] },
-      { name: "label", dtype: "string", shape: ["n"] },
-    ];
-  if (task === "segmentation" && preprocessing.kind === "image") {
-    const size = preprocessing.shape.slice(1);
-    return [
-      { name: "probabilities", dtype: "float32", shape: ["n", ...size, classes.length] },
-      { name: "mask", dtype: "int32", shape: ["n", ...size] },
-    ];
-  }
-  if (task === "tokens" && preprocessing.kind === "text") {
-    const { tokens, vocabulary } = preprocessing;
-    return [{ name: "probabilities", dtype: "float32", shape: ["n", tokens, vocabulary] }];
-  }
-  return [{ name: "value", dtype: "float32", shape: ["n", targetScale.length] }];
-}
-
-/** Names that differ from each other and, starting otherwise, from all values inside the graph. */
-function distinct(names: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    let free = name.replace(/^%/, "_%");
-    while (taken.has(free)) free += "'";
-    taken.add(free);
-    return free;
-  });
 }

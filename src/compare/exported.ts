@@ -4,9 +4,6 @@ import type { Preprocessing } from "../kinds/index.ts";
 import { type ModelHead, readHead } from "../onnx/index.ts";
 import { under } from "../training/values.ts";
 
-/** What was learned to prepare data that a model can be exported for. */
-export type Portable = Exclude<Preprocessing, { kind: "pair" | "sequence" }>;
-
 /** What an exported model says of itself, kept as its ONNX metadata. */
 export interface Exported {
   readonly name: string;
@@ -16,10 +13,12 @@ export interface Exported {
   /** The network, such as "mlp(128-64)", and the methods it was trained with. */
   readonly model: string;
   readonly methods: readonly string[];
-  readonly preprocessing: Portable;
+  readonly preprocessing: Preprocessing;
+  /** Of a network that came from a file of other making: `Model.architecture`. */
+  readonly architecture?: string;
 }
 
-/** An exported model with the names of its inputs (one a column, one for images, ids and mask for texts) and outputs. */
+/** An exported model with the names of its inputs and outputs, in the order that `exportModel` says. */
 export interface ExportedModel extends Exported {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -42,6 +41,7 @@ export const metadataOf = (exported: Exported): Record<string, string> => ({
   [keyOf("model")]: exported.model,
   [keyOf("methods")]: JSON.stringify(exported.methods),
   [keyOf("preprocessing")]: JSON.stringify(exported.preprocessing),
+  ...(exported.architecture !== undefined && { [keyOf("architecture")]: exported.architecture }),
 });
 
 /** Tasks by how many outputs their models have. */
@@ -52,6 +52,22 @@ const outputsOf: Readonly<Record<Exported["task"], number>> = {
   tokens: 1,
 };
 const tasks = Object.keys(outputsOf) as Exported["task"][];
+
+/** How many inputs a file for such data may have: a mask is one where examples differ in length. */
+function inputsOf(preprocessing: Preprocessing, task: Exported["task"]): number[] {
+  switch (preprocessing?.kind) {
+    case "table":
+      return [preprocessing.columns.length];
+    case "text":
+      return [task === "tokens" ? 1 : 2];
+    case "sequence":
+      return [preprocessing.of.columns.length, preprocessing.of.columns.length + 1];
+    case "pair":
+      return inputsOf(preprocessing.of, task).map((n) => 2 * n);
+    default:
+      return [1];
+  }
+}
 
 /** Whether a file says that `exportModel` wrote it. Throws `bad-file` for what is no whole ONNX model. */
 export const isExported = (bytes: Uint8Array, path: string): boolean =>
@@ -76,12 +92,14 @@ export function readExported(bytes: Uint8Array, path: string): ExportedModel {
       "give a file that was written by ockham compare --export",
     );
   const json = (field: "methods" | "preprocessing") => parsed(metadata[keyOf(field)], field, path);
-  const preprocessing = json("preprocessing") as Portable;
+  const preprocessing = json("preprocessing") as Preprocessing;
+  const architecture: string | undefined = metadata[keyOf("architecture")];
   const [task] = tasks.filter((t) => t === metadata[keyOf("task")]);
-  const masked = preprocessing?.kind === "text" && task !== "tokens";
-  const fed = preprocessing?.kind === "table" ? preprocessing.columns.length : masked ? 2 : 1;
-  if (task === undefined || inputs.length !== fed || outputs.length !== outputsOf[task])
-    throw damaged(path, "its inputs or outputs are not those it speaks of");
+  const sound =
+    task !== undefined &&
+    inputsOf(preprocessing, task).includes(inputs.length) &&
+    outputs.length === outputsOf[task];
+  if (!sound) throw damaged(path, "its inputs or outputs are not those it speaks of");
   return {
     name: metadata[keyOf("name")],
     version: metadata[keyOf("version")],
@@ -89,6 +107,7 @@ export function readExported(bytes: Uint8Array, path: string): ExportedModel {
     model: metadata[keyOf("model")],
     methods: json("methods") as string[],
     preprocessing,
+    ...(architecture !== undefined && { architecture }),
     inputs: inputs.map(({ name }) => name),
     outputs: outputs.map(({ name }) => name),
   };

@@ -1,6 +1,6 @@
 import { sizeOf } from "../array/ndarray.ts";
+import type { Column, Preprocessing } from "../kinds/index.ts";
 import { type ModelValue, openModel } from "../runtime/index.ts";
-import type { Portable } from "./exported.ts";
 import { median } from "./statistics.ts";
 
 /** What an exported model costs to keep and to run. */
@@ -18,7 +18,7 @@ const mostRuns = 1000;
 const patience = 60;
 
 /** Size and latency of an exported model. To be called while nothing else runs. */
-export async function modelCost(bytes: Uint8Array, preprocessing: Portable): Promise<ModelCost> {
+export async function modelCost(bytes: Uint8Array, preprocessing: Preprocessing): Promise<ModelCost> {
   const model = await openModel(bytes);
   try {
     const row = typicalRow(preprocessing);
@@ -36,22 +36,41 @@ export async function modelCost(bytes: Uint8Array, preprocessing: Portable): Pro
   }
 }
 
-/** A row of means and first levels, an image of means, a text of the first id, or the first node. */
-function typicalRow(preprocessing: Portable): ModelValue[] {
-  if (preprocessing.kind === "table")
-    return preprocessing.columns.map((column) =>
-      column.kind === "number"
-        ? { dtype: "float32", shape: [1, 1], data: Float32Array.of(column.mean) }
-        : { dtype: "string", shape: [1, 1], data: [column.levels[0]] },
-    );
-  if (preprocessing.kind === "text") {
-    const shape = [1, preprocessing.tokens];
-    const ids = { dtype: "int32", shape, data: new Int32Array(preprocessing.tokens) } as const;
-    return [ids, { dtype: "float32", shape, data: new Float32Array(preprocessing.tokens).fill(1) }];
+/** A row of means and first levels, an image of means, a text of the first id, or the first node; such steps, and two of them as a pair. */
+function typicalRow(preprocessing: Preprocessing): ModelValue[] {
+  switch (preprocessing.kind) {
+    case "table":
+      return preprocessing.columns.map((column) => typicalCells(column, 1));
+    case "sequence": {
+      const { of, steps } = preprocessing;
+      return [...of.columns.map((column) => typicalCells(column, steps)), ones(steps)];
+    }
+    case "pair": {
+      const thing = typicalRow(preprocessing.of);
+      return [...thing, ...thing];
+    }
+    case "text": {
+      const { tokens } = preprocessing;
+      return [{ dtype: "int32", shape: [1, tokens], data: new Int32Array(tokens) }, ones(tokens)];
+    }
+    case "graph":
+      return [{ dtype: "int32", shape: [1], data: Int32Array.of(0) }];
+    case "image": {
+      const { shape, mean } = preprocessing;
+      const area = sizeOf(shape.slice(1));
+      const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => mean[Math.floor(i / area)]);
+      return [{ dtype: "float32", shape: [1, ...shape], data }];
+    }
   }
-  if (preprocessing.kind === "graph") return [{ dtype: "int32", shape: [1], data: Int32Array.of(0) }];
-  const { shape, mean } = preprocessing;
-  const area = sizeOf(shape.slice(1));
-  const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => mean[Math.floor(i / area)]);
-  return [{ dtype: "float32", shape: [1, ...shape], data }];
 }
+
+const ones = (n: number): ModelValue => ({
+  dtype: "float32",
+  shape: [1, n],
+  data: new Float32Array(n).fill(1),
+});
+
+const typicalCells = (column: Column, n: number): ModelValue =>
+  column.kind === "number"
+    ? { dtype: "float32", shape: [1, n], data: new Float32Array(n).fill(column.mean) }
+    : { dtype: "string", shape: [1, n], data: new Array<string>(n).fill(column.levels[0]) };

@@ -68,7 +68,7 @@ async function exportCosts(
   if (preprocessing === undefined) return costs;
   for (const [i, { candidate, plan }] of plans.entries())
     costs.push(
-      canExport(plan.shape.task, preprocessing)
+      canExport(plan.shape.task)
         ? await modelCost(
             exportModel({ plan, values: values[i] }, preprocessing, { name: candidate.name }),
             preprocessing,

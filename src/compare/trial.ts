@@ -11,7 +11,7 @@ import {
   type Task,
   thingShape,
 } from "../kinds/index.ts";
-import { nextToken, siamese } from "../nn/index.ts";
+import { nextToken } from "../nn/index.ts";
 import type { Host } from "../runtime/index.ts";
 import { fill, keyOf } from "../tensor/index.ts";
 import {
@@ -104,11 +104,10 @@ function checkModel(model: Model, task: Task): void {
 
 /** The model for data of this shape. */
 export function modelFor(data: Dataset, of: ModelOf): Model {
-  const { task, vocabulary, graph, classes, target } = data;
+  const { task, vocabulary, graph, paired, classes, target } = data;
   const outputs = hasClasses(task) ? classes.length : target.shape[1];
   const masked = data.inputs.mask !== undefined;
-  const own = of(thingShape(data), outputs, { task, vocabulary, graph, masked });
-  const model = data.paired ? siamese(own, outputs) : own;
+  const model = of(thingShape(data), outputs, { task, vocabulary, graph, masked, paired });
   if (model.inputs.x !== undefined) checkModel(model, task);
   return model;
 }

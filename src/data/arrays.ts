@@ -59,7 +59,7 @@ export function arraySource(
     const rows = Array.from(lengths, (length, i) => Int32Array.from({ length }, (_, t) => i * steps + t));
     const notes = [`${n} sequences, ${width} columns.`, ...made.notes, ...found.notes];
     const ofSteps = tableSource({ name, target: noTarget(n * steps) }, found.features);
-    return sequenceSource({ ...described, notes }, ofSteps, rows, steps);
+    return sequenceSource({ ...described, notes }, ofSteps, rows, { most: steps });
   }
   if (x.shape.length === 2) {
     const found = featuresOf(x, where);

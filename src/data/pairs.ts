@@ -47,13 +47,25 @@ export interface PairOptions extends TableOptions {
   readonly text?: string;
 }
 
+/** The two of a pair. */
+export const sides = ["left", "right"] as const;
+
 const side = /^(left|right)[_ .-](?=.)/i;
 const baseOf = (column: string): string => column.replace(side, "");
+
+/** Among the names of columns that of `base` on a side, such as left_size or Right.size; undefined where there is none. */
+export const sidedName = (
+  names: readonly string[],
+  of: (typeof sides)[number],
+  base: string,
+): string | undefined =>
+  names.find((name) => side.test(name) && baseOf(name) === base && name.toLowerCase().startsWith(of));
 
 /**
  * A table of pairs as a source: what is known of one of them in columns called left_..., of the other in right_... with
  * the same after it, and a target that says whether they are the same, or how alike. Columns of neither side that have
- * no role are left out; one that is dropped, kept or taken as categories is so on both sides.
+ * no role are left out; one that is dropped, kept or taken as categories is so on both sides, and one with a role is no
+ * input on either.
  *
  * Throws what `readTable` throws, and `bad-data` where a side lacks a column of the other, or there is none.
  */
@@ -89,7 +101,11 @@ export function tableOfPairs(
     name,
   );
   const sided = inputs.filter((input) => side.test(input));
-  const bases = [...new Set(sided.map(baseOf))].filter((base) => !drop.some((one) => baseOf(one) === base));
+  const { target, group, domain, time, split } = roles;
+  const taken = [...drop, target, group, domain, time, split].flatMap((one) =>
+    one === undefined || !(side.test(one) || drop.includes(one)) ? [] : [baseOf(one)],
+  );
+  const bases = [...new Set(sided.map(baseOf))].filter((base) => !taken.includes(base));
   const others = inputs.filter((input) => !side.test(input));
   const unused = others.length > 0 ? [`Not used, as they are of neither side: ${listed(others)}.`] : [];
   const where: Where = { path: table.path, row: (row) => table.where.row(row % table.rows) };
@@ -107,8 +123,8 @@ export function tableOfPairs(
 
 /** A column of the left side above that of the right. */
 function bothSides(table: RawTable, sided: readonly string[], base: string): RawColumn {
-  const [left, right] = ["left", "right"].map((one) => {
-    const name = sided.find((column) => baseOf(column) === base && column.toLowerCase().startsWith(one));
+  const [left, right] = sides.map((one) => {
+    const name = sidedName(sided, one, base);
     if (name !== undefined) return columnOf(table, name, `the ${one} side`);
     const other = sided.find((column) => baseOf(column) === base);
     throw new OckhamError(

@@ -18,10 +18,18 @@ export async function readFeatures(
 ): Promise<NdArray<"float32">> {
   if (preprocessing.kind !== "table")
     throw new OckhamError("conflict", path, `${path} is a table, the model takes images`, "give images");
-  const table = await readRaw(path);
-  const features = preprocessing.columns.map((column) => asLearned(column, table, reading));
+  return encodeRows(await readRaw(path), preprocessing.columns, reading);
+}
+
+/** The same of the rows of a table that has been read. */
+export function encodeRows(
+  table: RawTable,
+  columns: readonly Column[],
+  reading: Pick<Reading, "missing"> = {},
+): NdArray<"float32"> {
+  const features = columns.map((column) => asLearned(column, table, reading));
   const all = Int32Array.from({ length: table.rows }, (_, row) => row);
-  return encodeColumns(preprocessing.columns, features, all);
+  return encodeColumns(columns, features, all);
 }
 
 function asLearned(column: Column, table: RawTable, reading: Pick<Reading, "missing">): Feature {

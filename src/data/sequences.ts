@@ -7,21 +7,27 @@ import { columnOf, decimalComma, picked, type RawTable, textsOf } from "./rawTab
 import { type Description, fitTarget, makeSource, mismatch, noTarget, type Source } from "./source.ts";
 import { rolesOf, type TableOptions } from "./tabular.ts";
 
-/** Steps of an example where nobody says how many, at most. */
-const mostSteps = 512;
+export interface SequenceOptions {
+  /** Most steps of an example; 512 unless told. */
+  readonly most?: number;
+  /** What the column is called that says which sequence a row is a step of; "sequence" unless told. */
+  readonly column?: string;
+  /** What the column is called that orders the steps. */
+  readonly time?: string;
+}
 
 /**
  * Sequences of steps as a source. `steps` is a table of the steps of all of them, whose target does not matter; `rows`
  * has the rows of each sequence, in order. Encoded: `x` float32 [n, steps, features] with zeros after a sequence's end,
  * and where sequences differ in length `mask` float32 [n, steps], 1 for a step and 0 for padding. An example has as many
- * steps as the longest sequence, at most 512 unless `most` is told; longer ones are cut at their end. Steps are encoded
- * as rows of a table, by what was learned from all steps of the training sequences.
+ * steps as the longest sequence, at most `most`; longer ones are cut at their end. Steps are encoded as rows of a table,
+ * by what was learned from all steps of the training sequences.
  */
 export function sequenceSource(
   description: Description,
   steps: Source,
   rows: readonly Int32Array[],
-  most = mostSteps,
+  { most = 512, column = "sequence", time }: SequenceOptions = {},
 ): Source {
   const { name, target } = description;
   if (!Number.isSafeInteger(most) || most < 1)
@@ -34,10 +40,9 @@ export function sequenceSource(
   const lengths = rows.map((own) => own.length);
   const [shortest, whole] = lengths.reduce(([a, b], n) => [Math.min(a, n), Math.max(b, n)], [Infinity, 0]);
   const longest = Math.min(most, whole);
-  const uneven = lengths.some((length) => length < longest);
   const cut = lengths.filter((length) => length > longest).length;
-  const joined = (chosen: Int32Array) =>
-    Int32Array.from(Array.from(chosen).flatMap((row) => Array.from(rows[row].subarray(0, longest))));
+  const joined = (chosen: Int32Array, most: number) =>
+    Int32Array.from(Array.from(chosen).flatMap((row) => Array.from(rows[row].subarray(0, most))));
   const notes = [
     `Sequences of ${shortest} to ${counted(whole, "step")}.`,
     ...(cut > 0 ? [`${cut} of them are cut to ${longest} steps.`] : []),
@@ -45,22 +50,29 @@ export function sequenceSource(
   return makeSource(
     { ...description, notes: [...(description.notes ?? []), ...notes] },
     rows.length,
-    (train) => ({
-      kind: "sequence",
-      of: steps.fit(joined(train)),
-      steps: longest,
-      ...fitTarget(target, train),
-    }),
+    (train) => {
+      const of = steps.fit(joined(train, longest));
+      if (of.kind !== "table") throw mismatch(name, `steps are rows of a table, and these are ${of.kind}s`);
+      return {
+        kind: "sequence",
+        of,
+        steps: longest,
+        cut: cut > 0,
+        column,
+        ...(time !== undefined && { time }),
+        ...fitTarget(target, train),
+      };
+    },
     (pre, chosen) => {
       if (pre.kind !== "sequence")
         throw mismatch(name, `these are sequences, and no ${pre.kind} was learned`);
-      const { x: all } = steps.encode(pre.of, joined(chosen)).inputs;
+      const { x: all } = steps.encode(pre.of, joined(chosen, pre.steps)).inputs;
       const width = all.shape[1];
       const x = new Float32Array(chosen.length * pre.steps * width);
       const mask = new Float32Array(chosen.length * pre.steps);
       let from = 0;
       chosen.forEach((row, i) => {
-        const length = Math.min(longest, rows[row].length);
+        const length = Math.min(pre.steps, rows[row].length);
         x.set(
           (all.data as Float32Array).subarray(from * width, (from + length) * width),
           i * pre.steps * width,
@@ -70,7 +82,7 @@ export function sequenceSource(
       });
       return {
         x: ndarray("float32", [chosen.length, pre.steps, width], x),
-        ...(uneven && { mask: ndarray("float32", [chosen.length, pre.steps], mask) }),
+        ...(shortest < pre.steps && { mask: ndarray("float32", [chosen.length, pre.steps], mask) }),
       };
     },
   );
@@ -94,21 +106,7 @@ export interface SequenceTableOptions extends Omit<TableOptions, "test" | "text"
 export function tableOfSequences(main: RawTable, options: SequenceTableOptions, name: string): Source {
   const { sequence, time, tokens, drop = [], ...rest } = options;
   const { target, group, domain, split } = rest;
-  const ids = textsOf(columnOf(main, sequence, "the sequence of a step"));
-  const members = new Map<string, number[]>();
-  ids.forEach((id, row) => {
-    if (id === null)
-      throw bad(
-        main.where.row(row),
-        sequence,
-        `no sequence (column ${JSON.stringify(sequence)})`,
-        "fill it in",
-      );
-    const known = members.get(id);
-    if (known === undefined) members.set(id, [row]);
-    else known.push(row);
-  });
-  const sequences = [...members.values()];
+  const sequences = [...stepsIn(main, sequence).values()];
   const whole = [target, group, domain, split].filter((one) => one !== undefined);
   for (const column of whole) checkSame(main, column, sequences, sequence);
   for (const one of [...drop, ...(rest.keep ?? []), ...(rest.categories ?? [])])
@@ -128,14 +126,38 @@ export function tableOfSequences(main: RawTable, options: SequenceTableOptions, 
       "no column is left that says something of a step",
       "give columns that vary",
     );
-  const order = time === undefined ? undefined : timesOf(main, time);
-  const sorted = Array.from(rows, (at) => {
-    const own = sequences[at];
-    return Int32Array.from(order === undefined ? own : own.toSorted((a, b) => order[a] - order[b] || a - b));
-  });
+  const sorted = inOrder(
+    main,
+    time,
+    Array.from(rows, (at) => sequences[at]),
+  );
   const about = [...notes, ...(time === undefined ? [] : [`${JSON.stringify(time)} orders the steps.`])];
   const steps = tableSource({ name, target: noTarget(main.rows) }, features);
-  return sequenceSource(description(about), steps, sorted, tokens);
+  return sequenceSource(description(about), steps, sorted, { most: tokens, column: sequence, time });
+}
+
+/** The rows of each sequence, by what `column` calls it, as they stand. Throws `bad-data` for a row of none. */
+export function stepsIn(table: RawTable, column: string): ReadonlyMap<string, readonly number[]> {
+  const members = new Map<string, number[]>();
+  textsOf(columnOf(table, column, "the sequence of a step")).forEach((id, row) => {
+    if (id === null)
+      throw bad(table.where.row(row), column, `no sequence (column ${JSON.stringify(column)})`, "fill it in");
+    const known = members.get(id);
+    if (known === undefined) members.set(id, [row]);
+    else known.push(row);
+  });
+  return members;
+}
+
+/** The rows of sequences in order of time; as they stand where no column says it. Throws `bad-data` for a row without a time. */
+export function inOrder(
+  table: RawTable,
+  time: string | undefined,
+  sequences: readonly (readonly number[])[],
+): Int32Array[] {
+  if (time === undefined) return sequences.map((own) => Int32Array.from(own));
+  const order = timesOf(table, time);
+  return sequences.map((own) => Int32Array.from(own.toSorted((a, b) => order[a] - order[b] || a - b)));
 }
 
 /** Throws `bad-data` where a column has several values in one sequence. */

@@ -56,6 +56,8 @@ export interface Model {
   readonly outputs: number;
   /** Whether examples are pairs, whose sides have an axis of two of their own after the first in inputs and activations. */
   readonly paired?: boolean;
+  /** Of one that no name stands for: what it consists of, as JSON, so that it can be made again. */
+  readonly architecture?: string;
   /** Initial values of all leaves, buffers too. */
   init(key: Key): Params;
   apply(weights: Params, inputs: Inputs, options?: ApplyOptions): Outputs;

@@ -29,16 +29,18 @@ export interface TargetScale {
 /** A tokenizer as a Hugging Face `tokenizer.json` has it: plain JSON. */
 export type TokenizerJson = Readonly<Record<string, unknown>>;
 
+export interface TablePreprocessing {
+  readonly kind: "table";
+  readonly columns: readonly Column[];
+  readonly target: string;
+  readonly classes: readonly string[];
+  /** Regression only, one an output. */
+  readonly targetScale: readonly TargetScale[];
+}
+
 /** All that was learned from the training rows to turn raw data into numbers. Plain JSON; it travels with an exported model. */
 export type Preprocessing =
-  | {
-      readonly kind: "table";
-      readonly columns: readonly Column[];
-      readonly target: string;
-      readonly classes: readonly string[];
-      /** Regression only, one an output. */
-      readonly targetScale: readonly TargetScale[];
-    }
+  | TablePreprocessing
   | {
       readonly kind: "image";
       /** [channels, height, width]; pixels in [0, 1] are encoded as (pixel - mean) / spread, one mean and spread a channel. */
@@ -67,9 +69,15 @@ export type Preprocessing =
   | {
       readonly kind: "sequence";
       /** Of a step; its target stands for none. */
-      readonly of: Preprocessing;
-      /** Steps that an example has: longer sequences are cut, shorter ones filled up. */
+      readonly of: TablePreprocessing;
+      /** Steps that an example has: shorter sequences are filled up. */
       readonly steps: number;
+      /** Whether longer sequences were cut; else there were none. */
+      readonly cut: boolean;
+      /** The column of a table of steps that says which sequence a row is a step of. */
+      readonly column: string;
+      /** The column that orders the steps. */
+      readonly time?: string;
       readonly target: string;
       readonly classes: readonly string[];
       readonly targetScale: readonly TargetScale[];

@@ -1,1 +1,1 @@
-export { type Network, networkOf } from "./network.ts";
+export { type Network, networkAgain, networkOf } from "./network.ts";

@@ -4,11 +4,13 @@ import type { Leaf, Model, Params } from "../kinds/index.ts";
 import { heNormal, lecunNormal } from "../nn/index.ts";
 import type { ReadGraph } from "../onnx/index.ts";
 import { fill, fold, type Tensor } from "../tensor/index.ts";
+import { type Architecture, architectureText, readArchitecture } from "./architecture.ts";
 import { activations } from "./operators.ts";
 import { discovered, type Found, neededFor, type Ready, readyOf, refused, walk } from "./walk.ts";
 
 /** A network that was read from an ONNX file of other making. */
 export interface Network {
+  readonly name: string;
   /** The model for examples of a shape, beginning at random. Throws `conflict` for a shape that the file does not take. */
   model(shape: readonly number[], outputs: number): Model;
   /** What the file holds for it, by `Leaf.path`, as our models keep it. */
@@ -22,6 +24,17 @@ export function networkOf(graph: ReadGraph, path: string, name: string): Network
   const ready = readyOf(graph, path);
   const [{ shape: declared = [] }] = graph.inputs;
   const shape = declared.slice(1).map((n) => (typeof n === "number" ? n : -1));
+  return networkFrom(ready, { name, shape });
+}
+
+/** The network that a model of one says it is (`Model.architecture`), with such weights. Throws `bad-file`, naming `path`. */
+export function networkAgain(architecture: string, weights: Network["weights"], path: string): Network {
+  const { name, shape, ...rest } = readArchitecture(architecture, path);
+  return { ...networkFrom({ ...rest, path }, { name, shape }), weights };
+}
+
+function networkFrom(ready: Ready, about: Pick<Architecture, "name" | "shape">): Network {
+  const { shape } = about;
   const found = new Map<string, Found>();
   // open sizes are taken as small ones, only to see which arrays there are
   const whole = neededFor(ready, ready.result, undefined);
@@ -32,14 +45,18 @@ export function networkOf(graph: ReadGraph, path: string, name: string): Network
     keep: () => undefined,
   });
   const weights = Object.fromEntries([...found].map(([one, { array }]) => [one, array]));
-  return { shape, weights, model: (given, outputs) => modelOf(ready, found, name, shape, given, outputs) };
+  const architecture = architectureText(ready, whole, found, about);
+  return {
+    ...about,
+    weights,
+    model: (given, outputs) => ({ ...modelOf(ready, found, about, given, outputs), architecture }),
+  };
 }
 
 function modelOf(
   ready: Ready,
   found: ReadonlyMap<string, Found>,
-  name: string,
-  declared: readonly number[],
+  { name, shape: declared }: Pick<Architecture, "name" | "shape">,
   shape: readonly number[],
   outputs: number,
 ): Model {

@@ -20,6 +20,8 @@ export interface DataAbout {
   readonly graph?: Graph;
   /** Of sequences of numbers: whether a mask tells their lengths. */
   readonly masked?: boolean;
+  /** Whether examples are pairs; the shape is then that of one of the two. */
+  readonly paired?: boolean;
 }
 
 /** A model for examples of a shape (of a node: its features), with so many outputs. */

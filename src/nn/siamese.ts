@@ -19,6 +19,9 @@ import { linear } from "./layers.ts";
 /** The name of the last place, which the head reads. */
 const pair = "pair";
 
+/** What two towers are called. */
+export const siameseName = (tower: string): string => `siamese ${tower}`;
+
 /** [n, 2, ...] -> [2 n, ...] and back. */
 const apart = (x: Tensor): Tensor => reshape(x, [2 * x.shape[0], ...x.shape.slice(2)]);
 const together = (x: Tensor): Tensor => reshape(x, [x.shape[0] / 2, 2, ...x.shape.slice(1)]);
@@ -51,12 +54,13 @@ export function siamese(tower: Model, outputs: number): Model {
   const head = linear(outputs, { init: lecunNormal, head: true })("head", [2 * width]);
   const towerLeaves = tower.leaves.filter((leaf) => !leaf.head);
   return {
-    name: `siamese ${tower.name}`,
+    name: siameseName(tower.name),
     leaves: [...towerLeaves, ...head.leaves],
     places: [...tower.places, pair],
     inputs: Object.fromEntries(Object.entries(tower.inputs).map(([name, shape]) => [name, [2, ...shape]])),
     outputs,
     paired: true,
+    ...(tower.architecture !== undefined && { architecture: tower.architecture }),
     init(key) {
       const made = tower.init(fold(key, "tower"));
       const kept = Object.fromEntries(towerLeaves.map(({ path }) => [path, made[path]]));

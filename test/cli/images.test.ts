@@ -26,6 +26,16 @@ describe("masks", () => {
   });
 });
 
+test("pairs of images have the columns of their table, and images alone have none", () => {
+  for (const column of ["group", "groups", "time", "split"]) {
+    expect(() => checkFlags({ images: "i", [column]: "x" })).toThrow("images have no columns");
+    expect(() => checkFlags({ images: "i", pairs: "p.csv", [column]: "x" })).not.toThrow();
+  }
+  expect(() => checkFlags({ images: "i", pairs: "p.csv", split: "x", trainSize: "9" })).toThrow(
+    "--train-size and --split",
+  );
+});
+
 const square = (level: number) =>
   sharp({ create: { width: 8, height: 8, channels: 3, background: { r: level, g: level, b: level } } })
     .png()

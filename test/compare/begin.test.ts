@@ -168,6 +168,23 @@ describe("an ONNX file of other making", () => {
     expect(furthest(outputs.probabilities.data as Float32Array, want.data)).toBeLessThan(1e-5);
   });
 
+  test("is begun with again once it was trained and exported, as often as one likes", async () => {
+    await write("residual.onnx", Buffer.from(file.onnx, "base64"));
+    let from = await readBeginning(at("residual.onnx"));
+    for (const data of [digits, others(["a", "b", "c"])]) {
+      const of = membersOf({ data, from }).model("residual.onnx");
+      const tuned = await caseOf(host, data, of, {}, { rows: 40, epochs: 1 });
+      await write("tuned.onnx", tuned.bytes);
+      from = await readBeginning(at("tuned.onnx"));
+      expect(from).toMatchObject({ model: "residual.onnx", network: { shape: [1, 8, 8] } });
+      expect(from.weights).toEqual(weightsOf(tuned));
+      const again = membersOf({ data, from }).model("residual.onnx");
+      const { classes } = tuned.preprocessing;
+      expect(initial(again([1, 8, 8], classes.length))).toEqual(from.weights);
+      expect(again([1, 8, 8], classes.length).places).toEqual(tuned.trained.plan.recipe.about.model.places);
+    }
+  });
+
   test("is refused for texts, and where it has operators that are not known", async () => {
     await write("residual.onnx", Buffer.from(file.onnx, "base64"));
     const of = membersOf({ data: digits, from: await readBeginning(at("residual.onnx")) }).model(

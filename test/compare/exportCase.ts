@@ -1,10 +1,11 @@
 import { expect } from "vitest";
 import type { NdArray } from "../../src/array/ndarray.ts";
+import type { ModelOf } from "../../src/compare/candidates.ts";
 import { exportModel } from "../../src/compare/export.ts";
-import type { Portable } from "../../src/compare/exported.ts";
+import { modelFor } from "../../src/compare/trial.ts";
 import type { Source } from "../../src/data/index.ts";
 import { OckhamError } from "../../src/error.ts";
-import { type AnyMethod, type Dataset, hasClasses, type Model } from "../../src/kinds/index.ts";
+import { type AnyMethod, type Dataset, hasClasses, type Preprocessing } from "../../src/kinds/index.ts";
 import { crossEntropy } from "../../src/parts/losses/crossEntropy.ts";
 import { squaredError } from "../../src/parts/losses/squaredError.ts";
 import { adam } from "../../src/parts/optimizers/adam.ts";
@@ -14,12 +15,12 @@ import { planOf, predict, type Trained, train } from "../../src/training/index.t
 
 export interface Case {
   readonly source: Source;
-  readonly preprocessing: Portable;
+  readonly preprocessing: Preprocessing;
   readonly trained: Trained;
   readonly bytes: Uint8Array;
 }
 
-export type Make = (shape: readonly number[], outputs: number) => Model;
+export type Make = ModelOf;
 
 /** A model trained for a moment, and exported. */
 export async function caseOf(
@@ -30,12 +31,12 @@ export async function caseOf(
   { rows = 200, epochs = 2 } = {},
 ): Promise<Case> {
   const chosen = Int32Array.from({ length: rows }, (_, i) => Math.floor((i * source.size) / rows));
-  const preprocessing = source.fit(chosen) as Portable;
+  const preprocessing = source.fit(chosen);
   const data = source.encode(preprocessing, chosen);
   const classes = hasClasses(data.task);
   const plan = planOf(
     {
-      model: make(data.inputs.x.shape.slice(1), classes ? data.classes.length : data.target.shape[1]),
+      model: modelFor(data, make),
       methods: Object.entries(methods).map(([name, method]) => ({ name, method })),
       optimizer: adam(),
       schedule: constantRate(),

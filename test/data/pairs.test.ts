@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { openData, readImagePairs, twins } from "../../src/data/index.ts";
+import { openData, readImagePairs, split, twins } from "../../src/data/index.ts";
 import { csv, range, refusal, temporary } from "./helpers.ts";
 
 const { at, write } = temporary();
@@ -59,6 +59,21 @@ describe("tables of pairs", () => {
     ]);
   });
 
+  test("may be kept together by what is on one side, or parted by a column, which are no inputs", async () => {
+    const named = csv(
+      "left_id,right_id,left_a,right_a,part,same",
+      24,
+      (i) => `p${i % 8},p${i % 5},${i % 7},${i % 3},${["train", "validation", "test"][i % 3]},${i % 2}`,
+    );
+    const grouped = await open(named, { group: "left_id", drop: ["part"] });
+    expect(grouped.encode(grouped.fit(range(24)), range(1)).inputs.x.shape).toEqual([1, 2, 1]);
+    const { train, test: rest } = split(grouped, 0);
+    const trained = new Set(Array.from(train, (row) => row % 8));
+    expect(Array.from(rest, (row) => row % 8).filter((thing) => trained.has(thing))).toEqual([]);
+    const parted = await open(named, { split: "part", drop: ["left_id"] });
+    expect([...split(parted, 0).validation]).toEqual(Array.from(range(8), (i) => 3 * i + 1));
+  });
+
   test.each([
     ['"left_size" has none of the right side', table.replace("right_size", "right_length")],
     ["has no columns left_... and right_...", table.replaceAll(/(left|right)/g, "x$1")],
@@ -100,6 +115,9 @@ describe("pairs of images", () => {
     );
     expect(inputs.x.shape).toEqual([1, 2, 1, 2, 3]);
     expect([inputs.x.data[0], inputs.x.data[6]].map(Number).map(Math.round)).toEqual([150, 50]);
+    const grouped = split(await readImagePairs(at("photos"), at("list.csv"), { group: "left" }), 0);
+    const lefts = new Set(Array.from(grouped.train, (row) => row % 5));
+    expect([...grouped.test].some((row) => lefts.has(row % 5))).toBe(false);
     const wrong = await write("wrong.csv", list("x"));
     expect((await refusal(() => readImagePairs(at("photos"), wrong))).text).toMatch(
       /wrong\.csv, row 8: column "right" holds "4x\.png", which is no PNG or JPEG image/,

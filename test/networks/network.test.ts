@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { fromNested, type NdArray, type Nested, ndarray, sizeOf } from "../../src/array/ndarray.ts";
 import { OckhamError } from "../../src/error.ts";
 import type { Model, Params } from "../../src/kinds/index.ts";
-import { type Network, networkOf } from "../../src/networks/index.ts";
+import { type Network, networkAgain, networkOf } from "../../src/networks/index.ts";
 import { operators } from "../../src/networks/operators.ts";
 import { begunWith } from "../../src/nn/index.ts";
 import {
@@ -101,6 +101,39 @@ describe("a network that PyTorch exported", () => {
       expect(Object.keys(buffers).sort()).toEqual(after.map(([path]) => path).sort());
       for (const [path, value] of after) near(valuesOf(buffers[path]), value, 1e-6);
     }
+  });
+
+  it.each(cases.map((one) => [one.name, one] as const))(
+    "is made again from what its model says it is, and its weights: %s",
+    (_, file) => {
+      const { weights } = networkIn(bytesOf(file));
+      const { model, weights: symbols } = begun(file);
+      const text = model.architecture ?? "";
+      const { arrays } = JSON.parse(text);
+      for (const path of Object.keys(weights))
+        expect(Object.keys(arrays[path]), path).toEqual(["dtype", "shape"]);
+      const again = networkAgain(text, weights, "tuned.onnx");
+      expect(again.weights).toBe(weights);
+      const made = again.model(model.inputs.x, model.outputs);
+      expect([made.name, made.leaves, made.places, made.architecture]).toEqual([
+        model.name,
+        model.leaves,
+        model.places,
+        text,
+      ]);
+      const x = constant(fromNested(file.inputs.x));
+      for (const mode of ["eval", "train"] as const) {
+        const [one, other] = [model, made].map((m) => m.apply(symbols, { x }, { mode }));
+        expect(valuesOf(other.prediction)).toEqual(valuesOf(one.prediction));
+        expect(Object.keys(other.buffers)).toEqual(Object.keys(one.buffers));
+      }
+    },
+  );
+
+  it("is not made again of what is damaged", () => {
+    const text = begun(fileOf("plain")).model.architecture ?? "";
+    const damaged = () => networkAgain(text.slice(0, -9), {}, "tuned.onnx");
+    expect(damaged).toThrow(expect.objectContaining({ code: "bad-file", culprit: "tuned.onnx" }));
   });
 
   it("has places that methods act on, from each of which it goes on to the same", () => {

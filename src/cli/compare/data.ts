@@ -42,18 +42,21 @@ const tableFlags = [
   "split",
 ] as const;
 
-/** Images of a size, and texts with a tokenizer, as a model takes them that is begun with. */
-function asTaken({ preprocessing: learned, network }: Pick<Beginning, "preprocessing" | "network">): {
-  readonly images: Pick<ImageOptions, "size" | "channels">;
-  readonly texts: Pick<OpenOptions, "tokenizer" | "tokens">;
+/** Images of a size, texts with a tokenizer, and sequences of a length, as a model takes them that is begun with. */
+function asTaken({ preprocessing, network }: Pick<Beginning, "preprocessing" | "network">): {
+  readonly images?: Pick<ImageOptions, "size" | "channels">;
+  readonly texts?: Pick<OpenOptions, "tokenizer" | "tokens">;
+  readonly sequences?: Pick<OpenOptions, "tokens">;
 } {
+  const learned = preprocessing?.kind === "pair" ? preprocessing.of : preprocessing;
   if (learned?.kind === "text")
-    return { images: {}, texts: { tokenizer: tokenizerOf(learned.tokenizer), tokens: learned.tokens } };
+    return { texts: { tokenizer: tokenizerOf(learned.tokenizer), tokens: learned.tokens } };
+  if (learned?.kind === "sequence") return { sequences: { tokens: learned.steps } };
   const shape = learned?.kind === "image" ? learned.shape : network?.shape;
-  if (shape?.length !== 3) return { images: {}, texts: {} };
+  if (shape?.length !== 3) return {};
   const [channels, height, width] = shape;
   const size = height > 0 && width > 0 ? { size: [height, width] as const } : {};
-  return { images: { ...size, ...(isChannels(channels) && { channels }) }, texts: {} };
+  return { images: { ...size, ...(isChannels(channels) && { channels }) } };
 }
 
 const isChannels = (n: number): n is 1 | 3 => n === 1 || n === 3;
@@ -68,7 +71,7 @@ export async function sourceOf(
   from: Pick<Beginning, "preprocessing" | "network"> = {},
 ): Promise<Source> {
   const task = taskOf(flags.task);
-  const { images, texts } = asTaken(from);
+  const { images, texts, sequences } = asTaken(from);
   if (flags.images !== undefined && flags.masks !== undefined)
     return readMasks(flags.images, flags.masks, images);
   const labels = {
@@ -76,8 +79,10 @@ export async function sourceOf(
     ...(flags.target !== undefined && { target: flags.target }),
     ...(task !== undefined && { task }),
   };
-  if (flags.images !== undefined && typeof flags.pairs === "string")
-    return readImagePairs(flags.images, flags.pairs, labels);
+  if (flags.images !== undefined && typeof flags.pairs === "string") {
+    const { group, groups: domain, time, split } = flags;
+    return readImagePairs(flags.images, flags.pairs, { ...labels, group, domain, time, split });
+  }
   if (flags.images !== undefined) return readImages(flags.images, labels);
   const data = flags.data ?? usual.data;
   const text = textOf(flags, data);
@@ -108,6 +113,7 @@ export async function sourceOf(
     ...(flags.sequence !== undefined && { sequence: flags.sequence }),
     ...text,
     ...(text.text !== undefined && texts),
+    ...(typeof flags.sequence === "string" && sequences),
     ...(await textOptionsOf(flags)),
   };
   try {

@@ -96,10 +96,14 @@ const clashes: readonly Clash[] = [
   ["test", "testSize", "the test rows are those of the file", "leave --test-size out"],
 ];
 
+/** What a column may say, also of a table of pairs of images. */
+const roles: ReadonlySet<keyof CompareFlags> = new Set(["group", "groups", "time", "split"]);
+
 /** Throws `conflict` for flags that make no sense together. */
 export function checkFlags(flags: CompareFlags): void {
+  const inTable = (flag: keyof CompareFlags) => typeof flags.pairs === "string" && roles.has(flag);
   for (const [one, other, why, hint] of clashes)
-    if (flags[one] !== undefined && flags[other] !== undefined)
+    if (flags[one] !== undefined && flags[other] !== undefined && !(one === "images" && inTable(other)))
       throw clash(`${flagOf(one)} and ${flagOf(other)}`, why, hint);
   if (flags.masks !== undefined && flags.images === undefined)
     throw clash(

@@ -26,7 +26,7 @@ import {
   mainInput,
   thingShape,
 } from "../../kinds/index.ts";
-import { models } from "../../nn/index.ts";
+import { models, siameseName } from "../../nn/index.ts";
 import { registry } from "../../registry.ts";
 import { only } from "../../training/index.ts";
 import { outsideOf, sampleOf, sourceOf, splitOf, usualSplit } from "./data.ts";
@@ -60,9 +60,6 @@ export async function requestOf(said: CompareFlags, signal: AbortSignal): Promis
   const protocol = await protocolFor(flags, members);
   if (protocol !== undefined && flags.export !== undefined)
     throw clash("--export and --setting", "a setting trains in stages of its own", "leave --export out");
-  const held = sample.paired ? "pairs" : thingShape(sample).length === 2 ? "sequences" : undefined;
-  if (held !== undefined && flags.export !== undefined)
-    throw clash(`${held} and --export`, `models of ${held} cannot be exported yet`, "leave --export out");
   const shape = exampleShape(sample);
   const usual =
     protocol?.usual ??
@@ -211,11 +208,12 @@ function modelsFor(
   return names;
 }
 
-/** The name of the model that calls itself so on such data. Throws `conflict` where there is none. */
+/** The name of the model that calls itself so on such data, or on one side of pairs. Throws `conflict` where there is none. */
 function namedAs(name: string, sample: Dataset, { random }: Shelf): string {
+  const names = [name, ...(sample.paired ? [siameseName(name)] : [])];
   const found = Object.keys(models).find((one) => {
     try {
-      return modelFor(sample, random.model(one)).name === name;
+      return names.includes(modelFor(sample, random.model(one)).name);
     } catch {
       // it cannot take such data
       return false;

@@ -136,7 +136,7 @@ export function textSource(
     ...source,
     encode: (pre, rows) => ({
       ...source.encode(pre, rows),
-      vocabulary: cutter.vocabulary,
+      vocabulary: checked(pre, name).vocabulary,
       charactersPerToken,
     }),
   };
@@ -222,7 +222,7 @@ export function passageSource(
       };
     },
     encode(pre, rows) {
-      const { tokenizer: json } = checked(pre, name);
+      const { tokenizer: json, vocabulary } = checked(pre, name);
       const numbers = numbersOf(units, tokenizerOf(json));
       const from = (shift: number) => {
         const data = new Int32Array(rows.length * tokens);
@@ -238,7 +238,7 @@ export function passageSource(
         inputs: { ids: from(0) },
         target: from(1),
         classes: [],
-        vocabulary: cutter.vocabulary,
+        vocabulary,
         charactersPerToken,
       };
     },

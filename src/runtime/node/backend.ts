@@ -2,6 +2,8 @@ import ort from "onnxruntime-node";
 import { OckhamError } from "../../error.ts";
 import { type Backend, commonOptions, type Device, type EngineOptions } from "../engine.ts";
 
+export { ort };
+
 /**
  * ONNX Runtime in this process. Waiting threads never spin after a run.
  *

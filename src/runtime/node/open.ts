@@ -36,4 +36,4 @@ export const openPool = (size: number, options?: HostOptions): Pool => poolOver(
 
 /** Opens any ONNX file in the calling thread. Throws `bad-file`, naming `name`, when ONNX Runtime cannot load it. */
 export const openModel = async (model: Uint8Array | string, options?: ModelOptions): Promise<OpenModel> =>
-  modelOver((await import("onnxruntime-node")).default, model, options);
+  modelOver((await import("./backend.ts")).ort, model, options);
