@@ -1,6 +1,6 @@
 import { sides } from "../data/pairs.ts";
 import type { Column, Preprocessing } from "../kinds/index.ts";
-import type { ValueInfo } from "../onnx/index.ts";
+import { distinctNames, type ValueInfo } from "../onnx/index.ts";
 import type { Plan } from "../training/index.ts";
 
 type Shape = Plan["shape"];
@@ -12,7 +12,7 @@ export function ports(
 ): { readonly inputs: ValueInfo[]; readonly outputs: ValueInfo[] } {
   const inputs = inputPorts(preprocessing, shape.inputs);
   const outputs = outputPorts(preprocessing, shape);
-  const names = distinct([...inputs, ...outputs].map((info) => info.name));
+  const names = distinctNames([...inputs, ...outputs].map((info) => info.name));
   const named = (infos: ValueInfo[], from: number) =>
     infos.map((info, i) => ({ ...info, name: names[from + i] }));
   return { inputs: named(inputs, 0), outputs: named(outputs, inputs.length) };
@@ -65,15 +65,4 @@ function outputPorts(preprocessing: Preprocessing, { task }: Shape): ValueInfo[]
     return [portOf("probabilities", "float32", [tokens, vocabulary])];
   }
   return [portOf("value", "float32", [targetScale.length])];
-}
-
-/** Names that differ from each other and, starting otherwise, from all values inside the graph. */
-function distinct(names: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return names.map((name) => {
-    let free = name.replace(/^%/, "_%");
-    while (taken.has(free)) free += "'";
-    taken.add(free);
-    return free;
-  });
 }

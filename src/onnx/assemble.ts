@@ -40,16 +40,23 @@ export interface Ports {
 
 type Unnamed = Omit<Port, "value">;
 
+/** Names that differ from each other and, starting otherwise, from all values inside a graph. */
+export function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let free = name.replace(/^%/, "_%");
+    while (taken.has(free)) free += "'";
+    taken.add(free);
+    return free;
+  });
+}
+
 /** Gives inputs and outputs names in the ONNX graph that are all different. */
 export function namePorts(inputs: readonly Unnamed[], outputs: readonly Unnamed[]): Ports {
-  const taken = new Set<string>();
-  const named = (port: Unnamed): Port => {
-    let value = port.name.replace(/^%/, "_%");
-    while (taken.has(value)) value += "'";
-    taken.add(value);
-    return { ...port, value };
-  };
-  return { inputs: inputs.map(named), outputs: outputs.map(named) };
+  const names = distinctNames([...inputs, ...outputs].map(({ name }) => name));
+  const named = (ports: readonly Unnamed[], from: number): Port[] =>
+    ports.map((port, i) => ({ ...port, value: names[from + i] }));
+  return { inputs: named(inputs, 0), outputs: named(outputs, inputs.length) };
 }
 
 /** The ports of named tensors, under an extra leading axis if told. */

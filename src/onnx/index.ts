@@ -1,5 +1,5 @@
 export { anyRows } from "./anyRows.ts";
-export type { Lowered, Port } from "./assemble.ts";
+export { distinctNames, type Lowered, type Port } from "./assemble.ts";
 export { type LoopSpec, lowerLoop, rewrittenStep } from "./loop.ts";
 export { type Fragment, type GraphSpec, lower, lowerFragment } from "./lower.ts";
 export * from "./proto.ts";

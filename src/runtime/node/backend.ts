@@ -2,6 +2,7 @@ import ort from "onnxruntime-node";
 import { OckhamError } from "../../error.ts";
 import { type Backend, commonOptions, type Device, type EngineOptions } from "../engine.ts";
 
+/** For those who load it late: imported dynamically, it has its default export in one place or another, as the loader has it. */
 export { ort };
 
 /**
